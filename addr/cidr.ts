@@ -1,0 +1,52 @@
+/** An address with a prefix length, as canonical text `address/length`. Host bits may be set: `10.1.2.3/24` is a pod's
+ *  address; `networkOf` clears them. */
+import { DecodeError, quote } from './error.ts'
+import { type Family, familyOf, type Ip, ipNumber, ipOfNumber, readIp, widthOf } from './ip.ts'
+
+declare const cidr: unique symbol
+export type Cidr = string & { readonly [cidr]: true }
+
+const LENGTH = /^(?:0|[1-9]\d{0,2})$/
+
+/** `text` as `address/length`, or undefined. The length is decimal without leading zeros and at most the width. */
+export const readCidr = (text: string): Cidr | undefined => {
+  const slash = text.indexOf('/')
+  const address = slash < 0 ? undefined : readIp(text.slice(0, slash))
+  const length = text.slice(slash + 1)
+  if (address === undefined || !LENGTH.test(length) || Number(length) > widthOf(familyOf(address))) return undefined
+  return cidrOf(address, Number(length))
+}
+
+/** @throws DecodeError at `path` */
+export const parseCidr = (text: string, path = 'cidr'): Cidr => {
+  const parsed = readCidr(text)
+  if (parsed === undefined)
+    throw new DecodeError(
+      path,
+      `${quote(text)} is not an address with a prefix length, such as "10.1.0.0/16" or "fd00::/64"`,
+    )
+  return parsed
+}
+
+export const cidrOf = (address: Ip, length: number): Cidr => `${address}/${length}` as Cidr
+/** The address alone as a prefix of full length: /32 or /128. */
+export const hostCidr = (address: Ip): Cidr => cidrOf(address, widthOf(familyOf(address)))
+export const addressOf = (c: Cidr): Ip => c.slice(0, c.indexOf('/')) as Ip
+export const lengthOf = (c: Cidr): number => Number(c.slice(c.indexOf('/') + 1))
+export const cidrFamily = (c: Cidr): Family => familyOf(c)
+
+const hostBits = (c: Cidr): bigint => BigInt(widthOf(cidrFamily(c)) - lengthOf(c))
+
+/** First address: all host bits clear. */
+export const firstOf = (c: Cidr): Ip =>
+  ipOfNumber((ipNumber(addressOf(c)) >> hostBits(c)) << hostBits(c), cidrFamily(c))
+/** Last address: all host bits set (the broadcast address of an IPv4 subnet). */
+export const lastOf = (c: Cidr): Ip => ipOfNumber(ipNumber(addressOf(c)) | ((1n << hostBits(c)) - 1n), cidrFamily(c))
+/** The prefix with its host bits cleared. */
+export const networkOf = (c: Cidr): Cidr => cidrOf(firstOf(c), lengthOf(c))
+
+export const contains = (c: Cidr, address: Ip): boolean =>
+  familyOf(address) === cidrFamily(c) && ipNumber(address) >> hostBits(c) === ipNumber(addressOf(c)) >> hostBits(c)
+
+export const overlaps = (a: Cidr, b: Cidr): boolean =>
+  lengthOf(a) <= lengthOf(b) ? contains(a, addressOf(b)) : contains(b, addressOf(a))

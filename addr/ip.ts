@@ -1,0 +1,107 @@
+/** IPv4 and IPv6 addresses as canonical text (RFC 5952), so that facts holding them print, compare and diff as data. */
+import { DecodeError, quote } from './error.ts'
+
+declare const ip: unique symbol
+/** A canonical address: dotted quad, or RFC 5952 text. An IPv4-mapped IPv6 address is its IPv4 address, as in Go's `net.IP`. */
+export type Ip = string & { readonly [ip]: true }
+export type Family = 4 | 6
+
+const OCTET = /^(?:0|[1-9]\d{0,2})$/
+const GROUP = /^[0-9a-fA-F]{1,4}$/
+
+/** The 4 bytes of a dotted quad, in network order; undefined when it is none. No leading zeros (RFC 6943 §3.1.1). */
+const parseQuad = (text: string): number[] | undefined => {
+  const parts = text.split('.')
+  if (parts.length !== 4 || !parts.every((part) => OCTET.test(part) && Number(part) <= 255)) return undefined
+  return parts.map(Number)
+}
+
+/** The bytes of colon-separated groups, of which the last may be a dotted quad; undefined when malformed. */
+const parseGroups = (text: string): number[] | undefined => {
+  if (text === '') return []
+  const groups = text.split(':')
+  const bytes: number[] = []
+  for (const [i, group] of groups.entries()) {
+    if (group.includes('.')) {
+      const quad = i === groups.length - 1 ? parseQuad(group) : undefined
+      if (quad === undefined) return undefined
+      bytes.push(...quad)
+    } else if (GROUP.test(group)) {
+      const value = Number.parseInt(group, 16)
+      bytes.push(value >> 8, value & 0xff)
+    } else return undefined
+  }
+  return bytes
+}
+
+const parseIpv6 = (text: string): number[] | undefined => {
+  const halves = text.split('::')
+  if (halves.length > 2) return undefined
+  const head = parseGroups(halves[0] ?? '')
+  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '') : []
+  if (head === undefined || tail === undefined || (halves.length === 2 && halves[0]?.includes('.'))) return undefined
+  const missing = 16 - head.length - tail.length
+  if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined
+  return [...head, ...new Array<number>(missing).fill(0), ...tail]
+}
+
+/** `text` as an address, or undefined when it is none. Zones, masks, spaces and leading zeros are refused. */
+export const readIp = (text: string): Ip | undefined => {
+  const bytes = text.includes(':') ? parseIpv6(text) : parseQuad(text)
+  return bytes === undefined ? undefined : ipOf(Uint8Array.from(bytes))
+}
+
+/** `text` as an address. @throws DecodeError at `path` */
+export const parseIp = (text: string, path = 'address'): Ip => {
+  const parsed = readIp(text)
+  if (parsed === undefined) throw new DecodeError(path, `${quote(text)} is not an IPv4 or IPv6 address`)
+  return parsed
+}
+
+export const familyOf = (address: string): Family => (address.includes(':') ? 6 : 4)
+/** Address width in bits. */
+export const widthOf = (family: Family): 32 | 128 => (family === 4 ? 32 : 128)
+
+const isMapped = (b: Uint8Array): boolean => b[10] === 0xff && b[11] === 0xff && b.subarray(0, 10).every((x) => x === 0)
+
+/** Start and length of the longest run of at least two zero groups, the first of equals (RFC 5952 §4.2). */
+const zeroRun = (groups: readonly number[]): { start: number; length: number } => {
+  let best = { start: -1, length: 1 }
+  for (let i = 0; i < 8; i++) {
+    let end = i
+    while (groups[end] === 0) end++
+    if (end - i > best.length) best = { start: i, length: end - i }
+    if (end > i) i = end
+  }
+  return best
+}
+
+const ipv6Text = (b: Uint8Array): string => {
+  const groups = Array.from({ length: 8 }, (_, i) => ((b[2 * i] ?? 0) << 8) | (b[2 * i + 1] ?? 0))
+  const hex = groups.map((group) => group.toString(16))
+  const { start, length } = zeroRun(groups)
+  if (start < 0) return hex.join(':')
+  return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`
+}
+
+/** The address of 4 or 16 bytes in network order. */
+export const ipOf = (bytes: Uint8Array): Ip => {
+  if (bytes.length === 4) return bytes.join('.') as Ip
+  return (isMapped(bytes) ? bytes.subarray(12).join('.') : ipv6Text(bytes)) as Ip
+}
+
+/** 4 or 16 bytes in network order. */
+export const ipBytes = (address: Ip): Uint8Array => {
+  const bytes = familyOf(address) === 4 ? parseQuad(address) : parseIpv6(address)
+  return Uint8Array.from(bytes as number[])
+}
+
+export const ipNumber = (address: Ip): bigint => ipBytes(address).reduce((n, byte) => (n << 8n) | BigInt(byte), 0n)
+
+/** The address whose value is `n`; bits above the family's width are cut off. */
+export const ipOfNumber = (n: bigint, family: Family): Ip => {
+  const bytes = new Uint8Array(widthOf(family) / 8)
+  for (let i = bytes.length - 1, rest = n; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 0xffn)
+  // a number below 2^32 with ::ffff: in front must stay IPv6 here, but no pool lies in that range
+  return ipOf(bytes)
+}

@@ -1,0 +1,39 @@
+/** The addon `podwire.node`, which lies beside the executable (in a checkout: in `dist/`): the few calls Node lacks.
+ *  Loaded by `process.dlopen` on first use, 0.2 ms. Everything here is synchronous. */
+
+/** Each call throws an Error with `errno` (positive) and `syscall`. */
+interface Addon {
+  readonly netlinkOpen: (protocol: number, netns: number) => number
+  readonly netlinkTransact: (fd: number, request: Uint8Array) => Uint8Array
+  readonly setns: (fd: number) => void
+  readonly flock: (fd: number, operation: number) => void
+  readonly connectUnix: (path: string) => number
+  readonly sha512: (bytes: Uint8Array) => string
+}
+
+export const LOCK_SH = 1
+export const LOCK_EX = 2
+export const LOCK_NB = 4
+export const LOCK_UN = 8
+
+const folder = (): string =>
+  process.versions.bun === undefined
+    ? `${import.meta.dirname}/../dist`
+    : process.execPath.slice(0, process.execPath.lastIndexOf('/'))
+
+const load = (): Addon => {
+  const module: { exports: unknown } = { exports: {} }
+  process.dlopen(module, `${folder()}/podwire.node`)
+  return module.exports as Addon
+}
+
+let loaded: Addon | undefined
+/** The addon, loaded on first use. @throws Error (dlopen) when `podwire.node` is not beside the executable. */
+export const addon = (): Addon => {
+  loaded ??= load()
+  return loaded
+}
+
+const utf8 = new TextEncoder()
+/** SHA-512 of the UTF-8 bytes of `text`, 128 hex digits. FIPS 180-4. */
+export const sha512 = (text: string): string => addon().sha512(utf8.encode(text))

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Compiles the addon into dist/podwire.node. Needs a C compiler and Node's headers (beside Node itself, or libnode-dev).
+set -eu
+cd "$(dirname "$0")"
+prefix=$(node -p 'require("path").dirname(require("path").dirname(process.execPath))')
+mkdir -p ../dist
+cc -O2 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -I"$prefix/include/node" -I/usr/include/nodejs/src \
+  -o ../dist/podwire.node.new podwire.c sha512.c
+mv ../dist/podwire.node.new ../dist/podwire.node

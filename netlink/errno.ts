@@ -1,0 +1,31 @@
+/** Names and sentences of the errno values that netlink answers with. asm-generic/errno-base.h, errno.h. */
+const NAMES: Readonly<Record<number, string>> = {
+  1: 'EPERM, not permitted (is this running as root with CAP_NET_ADMIN?)',
+  2: 'ENOENT, no such object',
+  3: 'ESRCH, no such entry',
+  4: 'EINTR, interrupted',
+  6: 'ENXIO, no such device or address',
+  7: 'E2BIG, too long',
+  11: 'EAGAIN, try again',
+  12: 'ENOMEM, out of memory',
+  13: 'EACCES, permission denied',
+  16: 'EBUSY, in use',
+  17: 'EEXIST, already exists',
+  19: 'ENODEV, no such device',
+  22: 'EINVAL, invalid argument',
+  28: 'ENOSPC, no space left',
+  34: 'ERANGE, out of range',
+  85: 'ERESTART, changed meanwhile',
+  92: 'ENOPROTOOPT, protocol not available',
+  93: 'EPROTONOSUPPORT, protocol not supported',
+  95: 'EOPNOTSUPP, not supported by this kernel',
+  97: 'EAFNOSUPPORT, address family not supported by this kernel',
+  98: 'EADDRINUSE, address in use',
+  99: 'EADDRNOTAVAIL, no such address',
+  101: 'ENETUNREACH, network unreachable',
+  105: 'ENOBUFS, no buffer space',
+  110: 'ETIMEDOUT, timed out',
+  113: 'EHOSTUNREACH, no route to host',
+}
+
+export const errnoName = (errno: number): string => NAMES[errno] ?? `errno ${errno}`

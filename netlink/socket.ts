@@ -1,0 +1,116 @@
+/** A netlink socket in one network namespace: the only place where bytes meet the kernel. Synchronous; a batch of any
+ *  length is one `send`, and its answers are read until the queue is empty. */
+import { closeSync, writeSync } from 'node:fs'
+import { addon } from '../native/addon.ts'
+import { NetlinkError } from './error.ts'
+import {
+  decodeAttrs,
+  decodeMessages,
+  encodeMessages,
+  type Message,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  type Received,
+  readText,
+  readU32,
+} from './message.ts'
+
+export const NETLINK_ROUTE = 0
+export const NETLINK_NETFILTER = 12
+const NLMSGERR_ATTR_MSG = 1
+/** sizeof(int) + sizeof(nlmsghdr): where extended-ACK attributes start (NETLINK_CAP_ACK is on). */
+const NLMSGERR_SIZE = 20
+
+/** The kernel's answer to message i of a batch: its errno (0: done) and explanation, or the messages it sent back. */
+export interface Reply {
+  readonly errno: number
+  readonly extack: string
+  readonly messages: readonly Received[]
+}
+
+export interface NetlinkSocket {
+  /** Sends `messages` in one datagram and returns one reply for each, in order. Never throws for what the kernel refuses. */
+  readonly exchange: (messages: readonly Message[]) => Reply[]
+  /** Sends one message, whose name for errors is `operation`, and returns what came back. @throws NetlinkError */
+  readonly request: (operation: string, message: Message) => readonly Received[]
+  readonly close: () => void
+}
+
+const isErrno = (error: unknown): error is { errno: number; syscall: string } =>
+  error instanceof Error && 'errno' in error && 'syscall' in error
+
+/** @throws NetlinkError what `call` fails with */
+const native = <T>(call: () => T): T => {
+  try {
+    return call()
+  } catch (error) {
+    if (isErrno(error)) throw new NetlinkError(error.syscall, error.errno)
+    throw error
+  }
+}
+
+const debug = (direction: string, messages: readonly { type: number; flags: number }[]): void => {
+  for (const { type, flags } of messages)
+    writeSync(2, `netlink ${direction} type=${type} flags=0x${flags.toString(16)}\n`)
+}
+
+interface Pending {
+  errno: number
+  extack: string
+  messages: Received[]
+  interrupted: boolean
+}
+
+/** Errno and text of an NLMSG_ERROR or NLMSG_DONE body. */
+const outcomeOf = ({ type, body }: Received): { errno: number; extack: string } => {
+  const code = body.length < 4 ? 0 : readU32(body) | 0
+  const attrs = body.subarray(type === NLMSG_ERROR ? NLMSGERR_SIZE : 4)
+  return { errno: -code, extack: code === 0 ? '' : readText(decodeAttrs(attrs).get(NLMSGERR_ATTR_MSG)) }
+}
+
+const collect = (count: number, firstSeq: number, received: readonly Received[]): Pending[] => {
+  const replies = Array.from(
+    { length: count },
+    (): Pending => ({ errno: 0, extack: '', messages: [], interrupted: false }),
+  )
+  for (const message of received) {
+    const reply = replies[message.seq - firstSeq]
+    if (reply === undefined) continue
+    if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+      if (reply.errno === 0) Object.assign(reply, outcomeOf(message))
+    } else reply.messages.push(message)
+    if ((message.flags & NLM_F_DUMP_INTR) !== 0) reply.interrupted = true
+  }
+  return replies
+}
+
+const DUMP_TRIES = 20
+
+/** Opens a socket of `protocol` in the namespace that the descriptor `netns` refers to (-1: this process's own).
+ *  @throws NetlinkError */
+export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
+  const fd = native(() => addon().netlinkOpen(protocol, netns))
+  const verbose = process.env['CNI_DEBUG'] === 'netlink'
+  let seq = 1
+  const exchangeOnce = (messages: readonly Message[]): Pending[] => {
+    const firstSeq = seq
+    seq += messages.length
+    if (verbose) debug('>', messages)
+    const received = decodeMessages(native(() => addon().netlinkTransact(fd, encodeMessages(messages, firstSeq))))
+    if (verbose) debug('<', received)
+    return collect(messages.length, firstSeq, received)
+  }
+  /** A dump that ran into a change (NLM_F_DUMP_INTR) is inconsistent: taken again. */
+  const exchange = (messages: readonly Message[]): Reply[] => {
+    let replies = exchangeOnce(messages)
+    for (let i = 1; i < DUMP_TRIES && replies.some((reply) => reply.interrupted); i++) replies = exchangeOnce(messages)
+    return replies
+  }
+  const request = (operation: string, message: Message): readonly Received[] => {
+    const [reply] = exchange([message])
+    if (reply !== undefined && reply.errno !== 0) throw new NetlinkError(operation, reply.errno, reply.extack)
+    return reply?.messages ?? []
+  }
+  return { exchange, request, close: () => closeSync(fd) }
+}
