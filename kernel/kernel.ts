@@ -1,0 +1,78 @@
+/** The kernel as one call sees it: netlink sockets in the node's and the container's namespace, opened on first use. */
+import { closeSync, openSync } from 'node:fs'
+import { CniError, ERR_ENVIRONMENT } from '../cni/error.ts'
+import { quote } from '../addr/error.ts'
+import { addon } from '../native/addon.ts'
+import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkSocket, openSocket } from '../netlink/socket.ts'
+import type { Ns } from './plan.ts'
+
+export interface Kernel {
+  /** NETLINK_ROUTE in a namespace. */
+  readonly route: (ns: Ns) => NetlinkSocket
+  /** NETLINK_NETFILTER in a namespace. */
+  readonly netfilter: (ns: Ns) => NetlinkSocket
+  /** Descriptor of a namespace. @throws CniError 4 when CNI_NETNS is empty or no namespace is there */
+  readonly netns: (ns: Ns) => number
+  /** Runs `run` with this thread in a namespace: for files of /proc/sys/net and for programs that are run there. */
+  readonly inside: <T>(ns: Ns, run: () => T) => T
+  readonly close: () => void
+}
+
+const openNetns = (path: string): number => {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    throw new CniError(ERR_ENVIRONMENT, `CNI_NETNS ${quote(path)} cannot be opened`, String(error), { cause: error })
+  }
+}
+
+/** `value()` on the first call, the same value on each later one. */
+const once = <T>(value: () => T): { get: () => T; made: () => T | undefined } => {
+  let made: T | undefined
+  return {
+    get: () => {
+      made ??= value()
+      return made
+    },
+    made: () => made,
+  }
+}
+
+/** A view of the kernel for one call; `netns` is the path of the container's namespace, '' when there is none.
+ *  Nothing is opened until it is asked for. */
+export const openKernel = (netns: string): Kernel => {
+  const node = once(() => openNetns('/proc/thread-self/ns/net'))
+  const pod = once(() => openNetns(netns))
+  const descriptors = { node, pod }
+  const open = (protocol: number) => ({
+    node: once(() => openSocket(protocol, -1)),
+    pod: once(() => openSocket(protocol, pod.get())),
+  })
+  const route = open(NETLINK_ROUTE)
+  const netfilter = open(NETLINK_NETFILTER)
+  const inside = <T>(ns: Ns, run: () => T): T => {
+    if (ns === 'node') return run()
+    const home = node.get()
+    addon().setns(pod.get())
+    try {
+      return run()
+    } finally {
+      addon().setns(home)
+    }
+  }
+  const close = (): void => {
+    for (const socket of [route.node, route.pod, netfilter.node, netfilter.pod]) socket.made()?.close()
+    for (const fd of [node.made(), pod.made()]) if (fd !== undefined) closeSync(fd)
+  }
+  return { route: (ns) => route[ns].get(), netfilter: (ns) => netfilter[ns].get(), netns: (ns) => descriptors[ns].get(), inside, close }
+}
+
+/** Runs `use` with a view of the kernel and closes it. */
+export const withKernel = <T>(netns: string, use: (kernel: Kernel) => T): T => {
+  const kernel = openKernel(netns)
+  try {
+    return use(kernel)
+  } finally {
+    kernel.close()
+  }
+}

@@ -1,0 +1,23 @@
+/** The operations of every kind of fact. A kind without an entry does not compile. */
+import { addrOperations } from './addr.ts'
+import { bridgeVlanOperations } from './bridge-vlan.ts'
+import { linkOperations } from './link.ts'
+import { linkSettingsOperations } from './link-settings.ts'
+import { neighOperations } from './neigh.ts'
+import type { Fact, Operations } from './plan.ts'
+import { routeOperations } from './route.ts'
+import { sysctlOperations } from './sysctl.ts'
+
+type Table = { readonly [K in Fact['kind']]: Operations<Extract<Fact, { kind: K }>> }
+
+const OPERATIONS: Table = {
+  link: linkOperations,
+  'link-settings': linkSettingsOperations,
+  addr: addrOperations,
+  route: routeOperations,
+  neigh: neighOperations,
+  'bridge-vlan': bridgeVlanOperations,
+  sysctl: sysctlOperations,
+}
+
+export const operationsOf = <F extends Fact>(fact: F): Operations<F> => OPERATIONS[fact.kind] as unknown as Operations<F>
