@@ -1,7 +1,7 @@
 /** The kernel as one call sees it: netlink sockets in the node's and the container's namespace, opened on first use. */
 import { closeSync, openSync } from 'node:fs'
-import { CniError, ERR_ENVIRONMENT } from '../cni/error.ts'
 import { quote } from '../addr/error.ts'
+import { CniError, ERR_ENVIRONMENT } from '../cni/error.ts'
 import { addon } from '../native/addon.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkSocket, openSocket } from '../netlink/socket.ts'
 import type { Ns } from './plan.ts'
@@ -64,7 +64,13 @@ export const openKernel = (netns: string): Kernel => {
     for (const socket of [route.node, route.pod, netfilter.node, netfilter.pod]) socket.made()?.close()
     for (const fd of [node.made(), pod.made()]) if (fd !== undefined) closeSync(fd)
   }
-  return { route: (ns) => route[ns].get(), netfilter: (ns) => netfilter[ns].get(), netns: (ns) => descriptors[ns].get(), inside, close }
+  return {
+    route: (ns) => route[ns].get(),
+    netfilter: (ns) => netfilter[ns].get(),
+    netns: (ns) => descriptors[ns].get(),
+    inside,
+    close,
+  }
 }
 
 /** Runs `use` with a view of the kernel and closes it. */

@@ -20,4 +20,5 @@ const OPERATIONS: Table = {
   sysctl: sysctlOperations,
 }
 
-export const operationsOf = <F extends Fact>(fact: F): Operations<F> => OPERATIONS[fact.kind] as unknown as Operations<F>
+export const operationsOf = <F extends Fact>(fact: F): Operations<F> =>
+  OPERATIONS[fact.kind] as unknown as Operations<F>

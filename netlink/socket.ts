@@ -91,7 +91,7 @@ const DUMP_TRIES = 20
  *  @throws NetlinkError */
 export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
   const fd = native(() => addon().netlinkOpen(protocol, netns))
-  const verbose = process.env['CNI_DEBUG'] === 'netlink'
+  const verbose = process.env.CNI_DEBUG === 'netlink'
   let seq = 1
   const exchangeOnce = (messages: readonly Message[]): Pending[] => {
     const firstSeq = seq

@@ -1,0 +1,137 @@
+/** Fact: a link exists. An own link is created and must not have been there; a shared one (a bridge) is created when it is
+ *  missing and is never taken back by one attachment. */
+import { CniError, ERR_CONFLICT } from '../cni/error.ts'
+import { isExists, NetlinkError } from '../netlink/error.ts'
+import { type Device, delLink, getLink, type Link, type LinkSettings, newLink, setLink } from '../netlink/link.ts'
+import type { Kernel } from './kernel.ts'
+import {
+  driftOfSettings,
+  indexOf,
+  netlinkSettings,
+  removeLink,
+  renderSettings,
+  type Settings,
+} from './link-settings.ts'
+import type { Ns, Operations } from './plan.ts'
+
+export type LinkDevice =
+  | { readonly kind: 'bridge' | 'ifb' | 'dummy' }
+  | { readonly kind: 'veth'; readonly peer: { readonly ns: Ns; readonly name: string; readonly settings: Settings } }
+
+export interface LinkFact {
+  readonly kind: 'link'
+  readonly ns: Ns
+  readonly name: string
+  readonly device: LinkDevice
+  readonly settings: Settings
+  /** One of many users: kept when it exists, never removed. */
+  readonly shared?: true
+}
+
+/** Settings that the kernel takes only after birth; they follow in the same datagram, so that no crash comes between. */
+const LATER = ['alias', 'hairpin', 'isolated'] as const
+/** Those that only a bridge port has must wait for the port; a down link keeps quiet until its addresses are in. */
+const birthOf = ({ alias: _alias, hairpin: _hairpin, isolated: _isolated, ...birth }: LinkSettings): LinkSettings =>
+  birth
+const laterOf = (settings: LinkSettings): LinkSettings =>
+  Object.fromEntries(LATER.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])))
+
+const deviceOf = (fact: LinkFact, kernel: Kernel): Device => {
+  if (fact.device.kind !== 'veth') return fact.device
+  const { ns, name, settings } = fact.device.peer
+  return { kind: 'veth', peer: { name, netns: kernel.netns(ns), ...netlinkSettings({ ns, settings }, kernel) } }
+}
+
+const render = (fact: LinkFact): string => {
+  const verb = `ip link add ${fact.name}${renderSettings(fact.settings, true)} type ${fact.device.kind}`
+  if (fact.device.kind !== 'veth') return verb
+  const { ns, name, settings } = fact.device.peer
+  return `${verb} peer name ${name}${ns === 'pod' ? ' netns pod' : ''}${renderSettings(settings, true)}`
+}
+
+const taken = (fact: LinkFact, error: NetlinkError): CniError => {
+  const names = fact.device.kind === 'veth' ? `${fact.device.peer.name} or ${fact.name}` : fact.name
+  return new CniError(
+    ERR_CONFLICT,
+    `the interface ${names} exists already`,
+    'DEL this attachment first, or choose another CNI_IFNAME',
+    {
+      cause: error,
+    },
+  )
+}
+
+const create = (fact: LinkFact, kernel: Kernel): void => {
+  const settings = netlinkSettings(fact, kernel)
+  const later = laterOf(settings)
+  const messages = [newLink(fact.name, deviceOf(fact, kernel), birthOf(settings))]
+  if (Object.keys(later).length > 0) messages.push(setLink(fact.name, later))
+  const replies = kernel.route(fact.ns).exchange(messages)
+  const failed = replies.findIndex((reply) => reply.errno !== 0)
+  if (failed < 0) return
+  const reply = replies[failed]
+  if (failed > 0) kernel.route(fact.ns).exchange([delLink(fact.name)])
+  throw new NetlinkError(render(fact), reply?.errno ?? 0, reply?.extack ?? '', failed)
+}
+
+const ensureShared = (fact: LinkFact, kernel: Kernel): void => {
+  const found = getLink(kernel.route(fact.ns), fact.name)
+  if (found !== undefined) {
+    refuseOtherKind(fact, found)
+    return
+  }
+  try {
+    create(fact, kernel)
+  } catch (error) {
+    if (!isExists(error)) throw error // another attachment made it a moment ago
+  }
+}
+
+const refuseOtherKind = (fact: LinkFact, found: Link): void => {
+  if (found.kind === fact.device.kind) return
+  const is = found.kind === '' ? 'a device of another kind' : `a ${found.kind}`
+  throw new CniError(
+    ERR_CONFLICT,
+    `the interface ${fact.name} exists and is ${is}, not a ${fact.device.kind}`,
+    'name another one in the configuration, or remove it',
+  )
+}
+
+const ensure = (fact: LinkFact, kernel: Kernel): boolean => {
+  if (fact.shared) {
+    ensureShared(fact, kernel)
+    return false
+  }
+  try {
+    create(fact, kernel)
+  } catch (error) {
+    throw isExists(error) ? taken(fact, error as NetlinkError) : error
+  }
+  return true
+}
+
+const drift = (fact: LinkFact, kernel: Kernel): string | undefined => {
+  const found = getLink(kernel.route(fact.ns), fact.name)
+  if (found === undefined) return `interface ${fact.name} is missing`
+  if (found.kind !== fact.device.kind) return `interface ${fact.name} is a ${found.kind}, not a ${fact.device.kind}`
+  return driftOfSettings(fact, found, kernel) ?? peerDrift(fact, kernel)
+}
+
+const peerDrift = (fact: LinkFact, kernel: Kernel): string | undefined => {
+  if (fact.device.kind !== 'veth') return undefined
+  const { ns, name, settings } = fact.device.peer
+  const peer = getLink(kernel.route(ns), name)
+  if (peer === undefined) return `interface ${name} is missing in the ${ns}'s namespace`
+  if (peer.kind !== 'veth' || peer.peer !== indexOf(fact.ns, fact.name, kernel))
+    return `interface ${name} is not the peer of ${fact.name}`
+  return driftOfSettings({ ns, name, settings }, peer, kernel)
+}
+
+export const linkOperations: Operations<LinkFact> = {
+  render,
+  ensure,
+  remove: (fact, kernel) => {
+    if (!fact.shared) removeLink(fact.ns, fact.name, kernel)
+  },
+  drift,
+}

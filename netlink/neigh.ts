@@ -1,0 +1,90 @@
+/** Neighbours and forwarding entries: `ip neigh`, `bridge fdb`. linux/neighbour.h. */
+import { type Family, type Ip, ipBytes, ipOf } from '../addr/ip.ts'
+import { type Mac, macBytes, macOf } from '../addr/mac.ts'
+import {
+  type Attr,
+  decodeAttrs,
+  type Message,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_REPLACE,
+  NLM_F_REQUEST,
+  type Received,
+  readU16,
+  readU32,
+} from './message.ts'
+import { AF_BRIDGE, afOf, ndmsg, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from './rtnetlink.ts'
+import type { NetlinkSocket } from './socket.ts'
+
+const NDA_DST = 1
+const NDA_LLADDR = 2
+const NUD_PERMANENT = 0x80
+const NUD_NOARP = 0x40
+const NTF_SELF = 0x02
+
+/** A permanent entry. `neigh`: `ip` is at `lladdr`. `fdb`: frames to `lladdr` leave through the tunnel endpoint `ip`. */
+export interface Neigh {
+  readonly table: 'neigh' | 'fdb'
+  readonly ip: Ip
+  readonly lladdr: Mac
+}
+
+export interface LinkNeigh extends Neigh {
+  readonly index: number
+  readonly permanent: boolean
+}
+
+const familyByte = (entry: Neigh): number => (entry.table === 'fdb' ? AF_BRIDGE : afOf(entry.ip.includes(':') ? 6 : 4))
+const header = (index: number, entry: Neigh): Uint8Array =>
+  ndmsg(
+    familyByte(entry),
+    index,
+    entry.table === 'fdb' ? NUD_PERMANENT | NUD_NOARP : NUD_PERMANENT,
+    entry.table === 'fdb' ? NTF_SELF : 0,
+  )
+const attrs = (entry: Neigh): Attr[] => [
+  [NDA_DST, ipBytes(entry.ip)],
+  [NDA_LLADDR, macBytes(entry.lladdr)],
+]
+
+/** `ip neigh replace ... nud permanent`, `bridge fdb replace ... self permanent`. */
+export const newNeigh = (index: number, entry: Neigh): Message => ({
+  type: RTM_NEWNEIGH,
+  flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
+  header: header(index, entry),
+  attrs: attrs(entry),
+})
+
+export const delNeigh = (index: number, entry: Neigh): Message => ({
+  type: RTM_DELNEIGH,
+  flags: NLM_F_REQUEST | NLM_F_ACK,
+  header: header(index, entry),
+  attrs: attrs(entry),
+})
+
+const decodeNeigh = (table: 'neigh' | 'fdb', { body }: Received): LinkNeigh | undefined => {
+  const found = decodeAttrs(body.subarray(12))
+  const dst = found.get(NDA_DST)
+  const lladdr = found.get(NDA_LLADDR)
+  if (dst === undefined || lladdr === undefined) return undefined
+  return {
+    table,
+    ip: ipOf(dst),
+    lladdr: macOf(lladdr),
+    index: readU32(body.subarray(4)),
+    permanent: (readU16(body.subarray(8)) & NUD_PERMANENT) !== 0,
+  }
+}
+
+/** Entries of the neighbour tables of a family, or of the forwarding tables of tunnel links. @throws NetlinkError */
+export const dumpNeighs = (socket: NetlinkSocket, table: 'neigh' | 'fdb', family: Family): LinkNeigh[] =>
+  socket
+    .request(table === 'fdb' ? 'bridge fdb show' : 'ip neigh show', {
+      type: RTM_GETNEIGH,
+      flags: NLM_F_REQUEST | NLM_F_DUMP,
+      header: ndmsg(table === 'fdb' ? AF_BRIDGE : afOf(family), 0, 0, 0),
+      attrs: [],
+    })
+    .map((message) => decodeNeigh(table, message))
+    .filter((entry) => entry !== undefined)

@@ -1,0 +1,142 @@
+/** Routes: `ip route`. linux/rtnetlink.h. */
+import { addressOf, type Cidr, cidrFamily, cidrOf, firstOf, lengthOf } from '../addr/cidr.ts'
+import { type Ip, ipBytes, ipOf } from '../addr/ip.ts'
+import {
+  type Attr,
+  decodeAttrs,
+  type Message,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REQUEST,
+  type Received,
+  readU32,
+} from './message.ts'
+import { afOf, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, rtmsg } from './rtnetlink.ts'
+import type { NetlinkSocket } from './socket.ts'
+
+const RTA_DST = 1
+const RTA_OIF = 4
+const RTA_GATEWAY = 5
+const RTA_PRIORITY = 6
+const RTA_PREFSRC = 7
+const RTA_METRICS = 8
+const RTA_TABLE = 15
+const RTAX_MTU = 2
+const RTAX_ADVMSS = 8
+const RTN_UNICAST = 1
+const RTPROT_BOOT = 3
+const RTNH_F_ONLINK = 4
+export const RT_TABLE_MAIN = 254
+export const RT_SCOPE_UNIVERSE = 0
+export const RT_SCOPE_LINK = 253
+
+/** A unicast route over one link. Left out: no gateway, no preferred source, table main, metric of the kernel's choice. */
+export interface RouteSpec {
+  readonly dst: Cidr
+  readonly via?: Ip
+  readonly src?: Ip
+  readonly onlink?: boolean
+  readonly mtu?: number
+  readonly advmss?: number
+  readonly priority?: number
+  readonly table?: number
+  readonly scope?: number
+}
+
+export interface LinkRoute extends RouteSpec {
+  readonly index: number
+  readonly table: number
+  readonly scope: number
+  readonly priority: number
+  readonly mtu: number
+  readonly advmss: number
+}
+
+const tableOf = (route: RouteSpec): number => route.table ?? RT_TABLE_MAIN
+/** As `ip route`: a route without gateway reaches what is on the link. */
+export const scopeOf = (route: RouteSpec): number =>
+  route.scope ?? (route.via === undefined && cidrFamily(route.dst) === 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE)
+
+const header = (route: RouteSpec): Uint8Array => {
+  const table = tableOf(route)
+  return rtmsg({
+    family: afOf(cidrFamily(route.dst)),
+    dstLength: lengthOf(route.dst),
+    table: table < 256 ? table : 0,
+    protocol: RTPROT_BOOT,
+    scope: scopeOf(route),
+    type: RTN_UNICAST,
+    flags: route.onlink === true ? RTNH_F_ONLINK : 0,
+  })
+}
+
+const metricsOf = (route: RouteSpec): Attr[] => {
+  const metrics: Attr[] = [
+    ...(route.mtu ? [[RTAX_MTU, route.mtu] as const] : []),
+    ...(route.advmss ? [[RTAX_ADVMSS, route.advmss] as const] : []),
+  ]
+  return metrics.length === 0 ? [] : [[RTA_METRICS, metrics]]
+}
+
+const attrsOf = (index: number, route: RouteSpec): Attr[] => [
+  [RTA_DST, ipBytes(firstOf(route.dst))],
+  [RTA_OIF, index],
+  [RTA_TABLE, tableOf(route)],
+  ...(route.via === undefined ? [] : [[RTA_GATEWAY, ipBytes(route.via)] as const]),
+  ...(route.src === undefined ? [] : [[RTA_PREFSRC, ipBytes(route.src)] as const]),
+  ...(route.priority ? [[RTA_PRIORITY, route.priority] as const] : []),
+  ...metricsOf(route),
+]
+
+/** `ip route add`; EEXIST when one to the same destination with the same metric is there. */
+export const newRoute = (index: number, route: RouteSpec): Message => ({
+  type: RTM_NEWROUTE,
+  flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+  header: header(route),
+  attrs: attrsOf(index, route),
+})
+
+/** `ip route del`. */
+export const delRoute = (index: number, route: RouteSpec): Message => ({
+  type: RTM_DELROUTE,
+  flags: NLM_F_REQUEST | NLM_F_ACK,
+  header: header(route),
+  attrs: attrsOf(index, route),
+})
+
+const ipAttr = (bytes: Uint8Array | undefined): Ip | undefined => (bytes === undefined ? undefined : ipOf(bytes))
+
+const decodeRoute = ({ body }: Received): LinkRoute => {
+  const attrs = decodeAttrs(body.subarray(12))
+  const metrics = decodeAttrs(attrs.get(RTA_METRICS) ?? new Uint8Array(0))
+  const width = body[0] === 2 ? 4 : 16
+  const via = ipAttr(attrs.get(RTA_GATEWAY))
+  const src = ipAttr(attrs.get(RTA_PREFSRC))
+  return {
+    dst: cidrOf(ipAttr(attrs.get(RTA_DST)) ?? ipOf(new Uint8Array(width)), body[1] ?? 0),
+    index: readU32(attrs.get(RTA_OIF)),
+    table: readU32(attrs.get(RTA_TABLE)),
+    scope: body[6] ?? 0,
+    priority: readU32(attrs.get(RTA_PRIORITY)),
+    mtu: readU32(metrics.get(RTAX_MTU)),
+    advmss: readU32(metrics.get(RTAX_ADVMSS)),
+    ...(via === undefined ? {} : { via }),
+    ...(src === undefined ? {} : { src }),
+  }
+}
+
+/** Every unicast route of a family in the socket's namespace. @throws NetlinkError */
+export const dumpRoutes = (socket: NetlinkSocket, family: 4 | 6): LinkRoute[] =>
+  socket
+    .request('ip route show', {
+      type: RTM_GETROUTE,
+      flags: NLM_F_REQUEST | NLM_F_DUMP,
+      header: rtmsg({ family: afOf(family), dstLength: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: 0 }),
+      attrs: [],
+    })
+    .filter(({ body }) => body[7] === RTN_UNICAST)
+    .map(decodeRoute)
+
+export const sameDestination = (a: Cidr, b: Cidr): boolean => lengthOf(a) === lengthOf(b) && firstOf(a) === addressOf(b)
