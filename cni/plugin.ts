@@ -43,6 +43,14 @@ export interface Call extends AttachmentId {
   readonly delegate: (type: string, verb: Verb) => Result | undefined
 }
 
+/** What ADD would do, as data and as far as it is known before the kernel has been asked: a MAC that the kernel would
+ *  choose is absent from `result`. */
+export interface Preview {
+  /** A `Plan` of kernel/plan.ts; `[]` when the kernel is not touched (IPAM). */
+  readonly plan: readonly { readonly kind: string }[]
+  readonly result: Result
+}
+
 export interface Plugin<Conf> {
   /** Folder, executable and `type` key. */
   readonly type: string
@@ -59,4 +67,7 @@ export interface Plugin<Conf> {
   readonly check: (conf: Conf, call: Call) => void
   readonly gc: (conf: Conf, call: Call) => void
   readonly status: (conf: Conf, call: Call) => void
+  /** ADD without its effects, for `podwire plan`: reads at most files, changes nothing, opens no socket. An IPAM plugin
+   *  answers with the addresses it would hand out next; `call.delegate(type, 'ADD')` is then that plugin's preview. */
+  readonly preview?: (conf: Conf, call: Call) => Preview
 }
