@@ -1,11 +1,19 @@
 /** Fact: a link has an address. */
 import { addressOf, type Cidr, cidrFamily, contains } from '../addr/cidr.ts'
 import { CniError, ERR_CONFLICT } from '../cni/error.ts'
-import { delAddress, dumpAddresses, IFA_F_DADFAILED, IFA_F_NODAD, newAddress } from '../netlink/address.ts'
+import {
+  delAddress,
+  dumpAddresses,
+  IFA_F_DADFAILED,
+  IFA_F_NODAD,
+  IFA_F_NOPREFIXROUTE,
+  newAddress,
+} from '../netlink/address.ts'
 import { isExists, isNotFound } from '../netlink/error.ts'
-import { getLink } from '../netlink/link.ts'
+import { dumpLinks, getLink } from '../netlink/link.ts'
 import type { Kernel } from './kernel.ts'
 import { indexOf } from './link-settings.ts'
+import { SHARED_ALIAS } from './owner.ts'
 import type { Ns, Operations } from './plan.ts'
 
 export interface AddrFact {
@@ -15,13 +23,17 @@ export interface AddrFact {
   readonly address: Cidr
   /** IPv6 duplicate address detection runs; without it the address is usable at once (IFA_F_NODAD). */
   readonly dad?: true
+  /** The kernel adds no route to the subnet (IFA_F_NOPREFIXROUTE). */
+  readonly noPrefixRoute?: true
   /** A bridge's gateway address, shared by all its pods: never taken back by one of them. A differing IPv4 address, or an
-   *  overlapping IPv6 one, is a conflict; `replace` resolves it in favour of this one. */
+   *  overlapping IPv6 one, is a conflict; `replace` resolves it in favour of this one: always, or when podwire made the
+   *  bridge and no pod but this one is on it. */
   readonly shared?: true
-  readonly replace?: boolean
+  readonly replace?: 'always' | 'when-idle'
 }
 
-const flagsOf = (fact: AddrFact): number => (cidrFamily(fact.address) === 6 && !fact.dad ? IFA_F_NODAD : 0)
+const flagsOf = (fact: AddrFact): number =>
+  (cidrFamily(fact.address) === 6 && !fact.dad ? IFA_F_NODAD : 0) | (fact.noPrefixRoute ? IFA_F_NOPREFIXROUTE : 0)
 
 const add = (fact: AddrFact, index: number, kernel: Kernel): boolean => {
   try {
@@ -43,10 +55,16 @@ const ensureShared = (fact: AddrFact, index: number, kernel: Kernel): void => {
   const found = dumpAddresses(kernel.route(fact.ns), index).map(({ address }) => address)
   if (found.includes(fact.address)) return
   for (const other of found.filter((address) => conflicts(address, fact.address))) {
-    if (!fact.replace) throw otherAddress(fact, other)
+    if (!mayReplace(fact, index, kernel)) throw otherAddress(fact, other)
     kernel.route(fact.ns).request(`ip addr del ${other} dev ${fact.dev}`, delAddress(index, other))
   }
   add(fact, index, kernel)
+}
+
+const mayReplace = (fact: AddrFact, index: number, kernel: Kernel): boolean => {
+  if (fact.replace !== 'when-idle') return fact.replace === 'always'
+  if (getLink(kernel.route(fact.ns), fact.dev)?.alias !== SHARED_ALIAS) return false
+  return dumpLinks(kernel.route(fact.ns)).filter(({ master }) => master === index).length <= 1
 }
 
 const otherAddress = (fact: AddrFact, other: Cidr): CniError =>
@@ -84,6 +102,6 @@ const drift = (fact: AddrFact, kernel: Kernel): string | undefined => {
 }
 
 const render = (fact: AddrFact): string =>
-  `ip addr add ${fact.address} dev ${fact.dev}${flagsOf(fact) === 0 ? '' : ' nodad'}`
+  `ip addr add ${fact.address} dev ${fact.dev}${cidrFamily(fact.address) === 6 && !fact.dad ? ' nodad' : ''}${fact.noPrefixRoute ? ' noprefixroute' : ''}`
 
 export const addrOperations: Operations<AddrFact> = { render, ensure, remove, drift }

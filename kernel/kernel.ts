@@ -73,6 +73,17 @@ export const openKernel = (netns: string): Kernel => {
   }
 }
 
+/** Whether the container's namespace can still be entered: false when CNI_NETNS is empty, gone, or no namespace any more.
+ *  DEL goes on without it. */
+export const podReachable = (kernel: Kernel): boolean => {
+  try {
+    kernel.route('pod')
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Runs `use` with a view of the kernel and closes it. */
 export const withKernel = <T>(netns: string, use: (kernel: Kernel) => T): T => {
   const kernel = openKernel(netns)

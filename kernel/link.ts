@@ -16,7 +16,10 @@ import type { Ns, Operations } from './plan.ts'
 
 export type LinkDevice =
   | { readonly kind: 'bridge' | 'ifb' | 'dummy' }
-  | { readonly kind: 'veth'; readonly peer: { readonly ns: Ns; readonly name: string; readonly settings: Settings } }
+  | {
+      readonly kind: 'veth'
+      readonly peer: { readonly ns: Ns; readonly name: string; readonly settings: Settings; readonly birth?: Settings }
+    }
 
 export interface LinkFact {
   readonly kind: 'link'
@@ -24,6 +27,8 @@ export interface LinkFact {
   readonly name: string
   readonly device: LinkDevice
   readonly settings: Settings
+  /** Given at birth only, and free to change afterwards. */
+  readonly birth?: Settings
   /** One of many users: kept when it exists, never removed. */
   readonly shared?: true
 }
@@ -38,15 +43,18 @@ const laterOf = (settings: LinkSettings): LinkSettings =>
 
 const deviceOf = (fact: LinkFact, kernel: Kernel): Device => {
   if (fact.device.kind !== 'veth') return fact.device
-  const { ns, name, settings } = fact.device.peer
-  return { kind: 'veth', peer: { name, netns: kernel.netns(ns), ...netlinkSettings({ ns, settings }, kernel) } }
+  const { ns, name, settings, birth } = fact.device.peer
+  return {
+    kind: 'veth',
+    peer: { name, netns: kernel.netns(ns), ...netlinkSettings({ ns, settings: { ...birth, ...settings } }, kernel) },
+  }
 }
 
 const render = (fact: LinkFact): string => {
-  const verb = `ip link add ${fact.name}${renderSettings(fact.settings, true)} type ${fact.device.kind}`
+  const verb = `ip link add ${fact.name}${renderSettings({ ...fact.birth, ...fact.settings }, true)} type ${fact.device.kind}`
   if (fact.device.kind !== 'veth') return verb
-  const { ns, name, settings } = fact.device.peer
-  return `${verb} peer name ${name}${ns === 'pod' ? ' netns pod' : ''}${renderSettings(settings, true)}`
+  const { ns, name, settings, birth } = fact.device.peer
+  return `${verb} peer name ${name}${ns === 'pod' ? ' netns pod' : ''}${renderSettings({ ...birth, ...settings }, true)}`
 }
 
 const taken = (fact: LinkFact, error: NetlinkError): CniError => {
@@ -62,7 +70,7 @@ const taken = (fact: LinkFact, error: NetlinkError): CniError => {
 }
 
 const create = (fact: LinkFact, kernel: Kernel): void => {
-  const settings = netlinkSettings(fact, kernel)
+  const settings = netlinkSettings({ ns: fact.ns, settings: { ...fact.birth, ...fact.settings } }, kernel)
   const later = laterOf(settings)
   const messages = [newLink(fact.name, deviceOf(fact, kernel), birthOf(settings))]
   if (Object.keys(later).length > 0) messages.push(setLink(fact.name, later))

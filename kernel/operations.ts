@@ -6,6 +6,7 @@ import { linkSettingsOperations } from './link-settings.ts'
 import { neighOperations } from './neigh.ts'
 import type { Fact, Operations } from './plan.ts'
 import { routeOperations } from './route.ts'
+import { settleOperations } from './settle.ts'
 import { sysctlOperations } from './sysctl.ts'
 
 type Table = { readonly [K in Fact['kind']]: Operations<Extract<Fact, { kind: K }>> }
@@ -18,6 +19,7 @@ const OPERATIONS: Table = {
   neigh: neighOperations,
   'bridge-vlan': bridgeVlanOperations,
   sysctl: sysctlOperations,
+  settle: settleOperations,
 }
 
 export const operationsOf = <F extends Fact>(fact: F): Operations<F> =>

@@ -8,6 +8,10 @@ export interface Owner {
   readonly ifName: string
 }
 
+/** Alias of a link that podwire made for all attachments that use it (a bridge, a VLAN's gateway): GC takes it back when the
+ *  last one is gone. */
+export const SHARED_ALIAS = 'podwire'
+
 const NETWORK_MAX = 40
 const ID_MAX = 64
 

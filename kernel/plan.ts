@@ -8,12 +8,21 @@ import type { LinkFact } from './link.ts'
 import type { LinkSettingsFact } from './link-settings.ts'
 import type { NeighFact } from './neigh.ts'
 import type { RouteFact } from './route.ts'
+import type { SettleFact } from './settle.ts'
 import type { SysctlFact } from './sysctl.ts'
 
 /** Which network namespace a fact lives in: the one this process runs in, or the container's (CNI_NETNS). */
 export type Ns = 'node' | 'pod'
 
-export type Fact = LinkFact | LinkSettingsFact | AddrFact | RouteFact | NeighFact | BridgeVlanFact | SysctlFact
+export type Fact =
+  | LinkFact
+  | LinkSettingsFact
+  | AddrFact
+  | RouteFact
+  | NeighFact
+  | BridgeVlanFact
+  | SysctlFact
+  | SettleFact
 
 export type Plan = readonly Fact[]
 

@@ -1,0 +1,100 @@
+/** `bridge`: joins a container to a Linux bridge by a veth pair. One plan serves ADD, CHECK and `podwire plan`; DEL and GC
+ *  work from names and owners alone. SPEC.md §2; upstream plugins/main/bridge. */
+import { CniError, ERR_CONFIG, ERR_DRIFT } from '../../cni/error.ts'
+import { ipamAdd, ipamCheck, ipamDel, ipamGc, ipamStatus } from '../../cni/ipam.ts'
+import type { Call, Plugin, Preview } from '../../cni/plugin.ts'
+import type { Result } from '../../cni/result.ts'
+import { runAll } from '../../cni/steps.ts'
+import { apply, driftOf } from '../../kernel/apply.ts'
+import { derivedEnds, recordedEnds, refuseTaken, removeEnds, sweepEnds } from '../../kernel/ends.ts'
+import { type Kernel, podReachable, withKernel } from '../../kernel/kernel.ts'
+import type { Owner } from '../../kernel/owner.ts'
+import { getLink } from '../../netlink/link.ts'
+import { type BridgeConf, parseBridgeConf } from './conf.ts'
+import { completeAddressing, planBridge } from './plan.ts'
+import { newBridgeMac, refuseOtherBridge, removeIdleBridge } from './port.ts'
+import { recordedAddressing, resultOf } from './result.ts'
+
+const ownerOf = (call: Call): Owner => ({ network: call.conf.name, containerID: call.containerID, ifName: call.ifName })
+
+const attach = (conf: BridgeConf, call: Call, ipam: Result, kernel: Kernel): Result => {
+  const ends = derivedEnds(ownerOf(call), conf.mac)
+  const addressing = completeAddressing(conf, ipam)
+  apply(planBridge(conf, ownerOf(call), ends, addressing, newBridgeMac()), kernel)
+  return resultOf(conf, call, ends, ipam, addressing, (name) => getLink(kernel.route('node'), name)?.mac)
+}
+
+const add = (conf: BridgeConf, call: Call): Result =>
+  withKernel(call.netns, (kernel) => {
+    refuseTaken(call.ifName, call.netns, kernel)
+    const ipam = ipamAdd(call)
+    try {
+      return attach(conf, call, ipam, kernel)
+    } catch (error) {
+      runAll(
+        () => {
+          throw error
+        },
+        () => ipamDel(call),
+      )
+      throw error
+    }
+  })
+
+const check = (conf: BridgeConf, call: Call): void =>
+  withKernel(call.netns, (kernel) => {
+    ipamCheck(call)
+    const { prevResult } = call
+    if (prevResult === undefined)
+      throw new CniError(ERR_CONFIG, 'prevResult is missing', "CHECK needs the result of this attachment's ADD")
+    const ends = recordedEnds(ownerOf(call), prevResult, kernel)
+    const drift = driftOf(planBridge(conf, ownerOf(call), ends, recordedAddressing(call, prevResult)), kernel)
+    if (drift.length > 0)
+      throw new CniError(ERR_DRIFT, `the attachment ${call.ifName} has drifted: ${drift[0]}`, drift.join('\n'))
+  })
+
+const del = (_conf: BridgeConf, call: Call): void =>
+  withKernel(call.netns, (kernel) =>
+    runAll(
+      () => removeEnds(ownerOf(call), kernel, podReachable(kernel)),
+      () => ipamDel(call),
+    ),
+  )
+
+const gc = (conf: BridgeConf, call: Call): void =>
+  withKernel('', (kernel) =>
+    runAll(
+      () => sweepEnds(call.conf.name, call.valid, kernel),
+      () => {
+        if (call.valid.length === 0) removeIdleBridge(conf.bridge, kernel)
+      },
+      () => ipamGc(call),
+    ),
+  )
+
+const status = (conf: BridgeConf, call: Call): void => {
+  withKernel('', (kernel) => refuseOtherBridge(conf, kernel))
+  ipamStatus(call)
+}
+
+const preview = (conf: BridgeConf, call: Call): Preview => {
+  const ipam = conf.ipam ? ipamAdd(call) : {}
+  const ends = derivedEnds(ownerOf(call), conf.mac)
+  const addressing = completeAddressing(conf, ipam)
+  return {
+    plan: planBridge(conf, ownerOf(call), ends, addressing),
+    result: resultOf(conf, call, ends, ipam, addressing, () => undefined),
+  }
+}
+
+export const plugin: Plugin<BridgeConf> = {
+  type: 'bridge',
+  about: 'joins a container to a Linux bridge by a veth pair',
+  parse: parseBridgeConf,
+  add,
+  check,
+  del,
+  gc,
+  status,
+  preview,
+}

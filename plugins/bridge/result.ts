@@ -1,0 +1,56 @@
+/** The result of a bridge attachment, and what CHECK reads back from one. */
+import type { Mac } from '../../addr/mac.ts'
+import type { Call } from '../../cni/plugin.ts'
+import type { Interface, Result } from '../../cni/result.ts'
+import type { End, Ends } from '../../kernel/ends.ts'
+import type { BridgeConf } from './conf.ts'
+import { type Addressing, gatewayDevOf } from './plan.ts'
+
+/** Place of the pod's end among `interfaces`: behind the bridge and the host end, as upstream. */
+const POD_INDEX = 2
+
+const interfaceOf = (end: End, conf: BridgeConf): Interface => ({
+  name: end.name,
+  ...(end.mac === undefined ? {} : { mac: end.mac }),
+  ...(conf.mtu === undefined ? {} : { mtu: conf.mtu }),
+})
+
+const vlanGateways = (conf: BridgeConf, addressing: Addressing): string[] =>
+  conf.isGateway && conf.vlan !== 0 && addressing.ips.length > 0 ? [gatewayDevOf(conf)] : []
+
+/** The bridge, both ends, the VLAN's gateway where there is one; the configuration's DNS before IPAM's.
+ *  @param macOf the address of an interface of the node, undefined when it is not known */
+export const resultOf = (
+  conf: BridgeConf,
+  call: Call,
+  ends: Ends,
+  ipam: Result,
+  addressing: Addressing,
+  macOf: (name: string) => Mac | undefined,
+): Result => {
+  const named = (name: string): Interface => {
+    const mac = macOf(name)
+    return interfaceOf(mac === undefined ? { name } : { name, mac }, conf)
+  }
+  const pod = { ...interfaceOf(ends.pod, conf), sandbox: call.netns }
+  const dns = conf.dns ?? ipam.dns
+  return {
+    interfaces: [named(conf.bridge), interfaceOf(ends.host, conf), pod, ...vlanGateways(conf, addressing).map(named)],
+    ...(conf.ipam
+      ? { ips: addressing.ips.map((ip) => ({ ...ip, interface: POD_INDEX })), routes: addressing.routes }
+      : {}),
+    ...(dns === undefined ? {} : { dns }),
+  }
+}
+
+/** The addresses of prevResult that belong to this attachment's interface: other plugins of the chain may add theirs. */
+export const recordedAddressing = (call: Call, prevResult: Result): Addressing => {
+  const interfaces = prevResult.interfaces ?? []
+  const own = interfaces.findIndex(
+    ({ name, sandbox }) => name === call.ifName && sandbox !== undefined && sandbox !== '',
+  )
+  return {
+    ips: (prevResult.ips ?? []).filter((ip) => ip.interface === undefined || ip.interface === own),
+    routes: prevResult.routes ?? [],
+  }
+}
