@@ -1,0 +1,109 @@
+/** Plugin executables, called as a runtime calls them: environment and stdin in, status, stdout and stderr out. */
+import { copyFileSync, existsSync, linkSync, readdirSync, symlinkSync } from 'node:fs'
+import { makeFolder } from './cleanup.ts'
+import type { Output } from './command.ts'
+import { run } from './command.ts'
+import { inside, pathOf } from './netns.ts'
+
+const ROOT = `${import.meta.dirname}/../..`
+/** Debian's containernetworking-plugins: what podwire is compared with. */
+export const REFERENCE = '/usr/lib/cni'
+
+const foldersWithMain = (parent: string): readonly string[] =>
+  existsSync(`${ROOT}/${parent}`)
+    ? readdirSync(`${ROOT}/${parent}`).filter((name) => existsSync(`${ROOT}/${parent}/${name}/main.ts`))
+    : []
+
+/** Types of all plugins of this checkout, IPAM included. */
+export const pluginTypes = (): readonly string[] => [...foldersWithMain('plugins'), ...foldersWithMain('ipam')].sort()
+
+const place = (source: string, target: string): void => {
+  try {
+    linkSync(source, target)
+  } catch {
+    copyFileSync(source, target) // another file system
+  }
+}
+
+let installed: string | undefined
+/** A folder usable as CNI_PATH that holds this checkout's build; made once per process.
+ *  @throws Error when `npm run build` has not been run */
+export const binDir = (): string => {
+  if (installed !== undefined && existsSync(installed)) return installed
+  const folder = makeFolder('bin')
+  for (const name of ['podwire', 'podwire.node']) {
+    if (!existsSync(`${ROOT}/dist/${name}`)) throw new Error(`dist/${name} is missing: run "npm run build" first`)
+    place(`${ROOT}/dist/${name}`, `${folder}/${name}`)
+  }
+  for (const type of pluginTypes()) symlinkSync('podwire', `${folder}/${type}`)
+  installed = folder
+  return folder
+}
+
+export interface PluginCall {
+  /** Folder of the executable; also CNI_PATH unless `env` says otherwise. */
+  readonly bin: string
+  /** Namespace the plugin runs in: the node. */
+  readonly node: string
+  readonly verb: string
+  readonly containerID?: string
+  /** Name of the pod's namespace, or a path; absent: CNI_NETNS is not set. */
+  readonly netns?: string
+  readonly ifName?: string
+  readonly args?: string
+  /** What stdin holds: an object becomes JSON. `type` of an object selects the executable. */
+  readonly conf: object | string
+  /** Executable, when it is not `conf.type`. */
+  readonly type?: string
+  /** Added to the environment, or, with undefined, taken out of it. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Put before the executable: `['strace', '-f', ...]`. */
+  readonly wrap?: readonly string[]
+}
+
+export interface PluginOutput extends Output {
+  /** stdout as JSON; undefined when it is empty or no JSON. */
+  readonly json: unknown
+}
+
+const typeOf = (conf: object | string): string =>
+  typeof conf === 'object' && 'type' in conf && typeof conf.type === 'string' ? conf.type : ''
+
+const environmentOf = (call: PluginCall): Record<string, string> => {
+  const netns = call.netns === undefined || call.netns.includes('/') ? call.netns : pathOf(call.netns)
+  const all: Record<string, string | undefined> = {
+    PATH: process.env['PATH'],
+    CNI_COMMAND: call.verb,
+    CNI_CONTAINERID: call.containerID,
+    CNI_NETNS: netns,
+    CNI_IFNAME: call.ifName,
+    CNI_ARGS: call.args,
+    CNI_PATH: call.bin,
+    ...call.env,
+  }
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined))
+}
+
+const readJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** How one call of one plugin ended. */
+export const callPlugin = (call: PluginCall): PluginOutput => {
+  const file = `${call.bin}/${call.type ?? typeOf(call.conf)}`
+  const input = typeof call.conf === 'string' ? call.conf : JSON.stringify(call.conf)
+  const output = run(inside(call.node, [...(call.wrap ?? []), file]), { input, env: environmentOf(call) })
+  return { ...output, json: readJson(output.stdout) }
+}
+
+/** The result of a call that must succeed. @throws Error with the plugin's output */
+export const mustCall = (call: PluginCall): unknown => {
+  const { status, stdout, stderr, json } = callPlugin(call)
+  if (status !== 0)
+    throw new Error(`${call.type ?? typeOf(call.conf)} ${call.verb}: status ${status}\n${stdout}${stderr}`)
+  return json
+}

@@ -1,0 +1,33 @@
+/** Two projects. `unit`: tests beside the code, no root. `kernel`: everything in a folder under test/, which makes network
+ *  namespaces, needs root and the build in dist/. */
+import { defineConfig } from 'vitest/config'
+
+const KERNEL = 'test/*/**/*.test.ts'
+
+export default defineConfig({
+  test: {
+    allowOnly: false,
+    passWithNoTests: false,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: ['**/node_modules/**', 'dist/**', 'build/**', KERNEL],
+        },
+      },
+      {
+        test: {
+          name: 'kernel',
+          include: [KERNEL],
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          globalSetup: ['test/support/orphans.ts'],
+          setupFiles: ['test/support/setup.ts'],
+        },
+      },
+    ],
+  },
+})
