@@ -18,6 +18,8 @@ export const ERR_EXHAUSTED = 101
 export const ERR_KERNEL = 102
 /** A host port or an address is held by another attachment. */
 export const ERR_CONFLICT = 103
+/** A defect of podwire itself: nothing the operator did. */
+export const ERR_DEFECT = 104
 
 /** A failure the runtime reads on stdout (SPEC.md §5 Error). The only error a plugin folder throws. `msg` says what was
  *  asked and what was found; `details` what to do, or the list of findings, one a line. */

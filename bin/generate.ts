@@ -1,0 +1,30 @@
+/** Generates from `conf/schemas` and the plugin folders: `conf/generated/<type>.js` (validator, key shapes) and
+ *  `bin/generated/registry.ts` (what the executable can be called as). Run by `npm run generate`. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { pluginFolders, renderRegistry } from './registry.ts'
+import { compileSchema, schemaTypes } from './schemas.ts'
+
+const root = new URL('..', import.meta.url).pathname
+
+const write = (path: string, text: string): void => {
+  mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true })
+  writeFileSync(path, text)
+}
+
+/** Writes everything generated. Returns the types that have a schema. */
+export const generate = async (): Promise<readonly string[]> => {
+  const types = schemaTypes(`${root}conf/schemas`)
+  for (const type of types) {
+    const { code, declaration } = await compileSchema(`${root}conf/schemas`, type)
+    write(`${root}conf/generated/${type}.js`, code)
+    write(`${root}conf/generated/${type}.d.ts`, declaration)
+  }
+  write(`${root}bin/generated/registry.ts`, renderRegistry(pluginFolders(root)))
+  return types
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const types = await generate()
+  console.log(`generated validators: ${types.join(', ')}`)
+}

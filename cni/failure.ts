@@ -1,0 +1,41 @@
+/** Whatever was thrown, as the error the runtime reads. SPEC.md §5 Error. */
+import { DecodeError } from '../addr/error.ts'
+import { errnoName } from '../netlink/errno.ts'
+import { EAGAIN, NetlinkError } from '../netlink/error.ts'
+import { CniError, ERR_CONFIG, ERR_DEFECT, ERR_IO, ERR_KERNEL, ERR_TRY_AGAIN } from './error.ts'
+
+const ofNetlink = (error: NetlinkError): CniError =>
+  new CniError(
+    error.errno === EAGAIN ? ERR_TRY_AGAIN : ERR_KERNEL,
+    `${error.operation}: ${errnoName(error.errno)}`,
+    error.extack,
+    { cause: error },
+  )
+
+/** An error of the operating system (node:fs, the addon, dlopen), which says the call and the path itself. */
+const isSystemError = (error: Error): boolean =>
+  'syscall' in error || ('code' in error && error.code === 'ERR_DLOPEN_FAILED')
+
+const ofDefect = (error: unknown): CniError => {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  return new CniError(
+    ERR_DEFECT,
+    `podwire met something it did not foresee: ${String(error)}`,
+    `please report this with the network configuration and the environment\n${stack}`.trim(),
+    { cause: error },
+  )
+}
+
+/** The typed error for `error`: itself, or 7 for what does not decode, 102 for what the kernel refused, 5 for what the
+ *  file system refused, 104 for a defect. */
+export const failureOf = (error: unknown): CniError => {
+  if (error instanceof CniError) return error
+  if (error instanceof DecodeError) return new CniError(ERR_CONFIG, error.message, '', { cause: error })
+  if (error instanceof NetlinkError) return ofNetlink(error)
+  if (error instanceof Error && isSystemError(error)) return new CniError(ERR_IO, error.message, '', { cause: error })
+  return ofDefect(error)
+}
+
+/** The error as JSON. `details` is left out when empty. */
+export const renderFailure = ({ code, message, details }: CniError, cniVersion: string): string =>
+  JSON.stringify({ cniVersion, code, msg: message, details: details === '' ? undefined : details }, null, 4)
