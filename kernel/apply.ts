@@ -1,5 +1,6 @@
 /** The four things done with a plan: print it, apply it or undo, find what has drifted, remove it. */
 import { writeSync } from 'node:fs'
+import { CniError, ERR_DRIFT } from '../cni/error.ts'
 import type { Kernel } from './kernel.ts'
 import { operationsOf } from './operations.ts'
 import type { Fact, Plan } from './plan.ts'
@@ -35,6 +36,13 @@ export const apply = (plan: Plan, kernel: Kernel): void => {
 /** Why the plan does not hold: one line for each fact that does not; empty when all do. */
 export const driftOf = (plan: Plan, kernel: Kernel): string[] =>
   plan.map((fact) => operationsOf(fact).drift(fact, kernel)).filter((why) => why !== undefined)
+
+/** CHECK. @throws CniError 100 naming the first finding, with all of them in its details */
+export const requireNoDrift = (plan: Plan, ifName: string, kernel: Kernel): void => {
+  const drift = driftOf(plan, kernel)
+  if (drift.length === 0) return
+  throw new CniError(ERR_DRIFT, `the attachment ${ifName} has drifted: ${drift[0]}`, drift.join('\n'))
+}
 
 /** Takes every fact back, last first, going on past failures. @throws the first failure, after all were tried */
 export const remove = (plan: Plan, kernel: Kernel): void => {

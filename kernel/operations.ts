@@ -1,6 +1,7 @@
 /** The operations of every kind of fact. A kind without an entry does not compile. */
 import { addrOperations } from './addr.ts'
 import { bridgeVlanOperations } from './bridge-vlan.ts'
+import { iptablesOperations } from './iptables.ts'
 import { linkOperations } from './link.ts'
 import { linkSettingsOperations } from './link-settings.ts'
 import { neighOperations } from './neigh.ts'
@@ -20,6 +21,7 @@ const OPERATIONS: Table = {
   'bridge-vlan': bridgeVlanOperations,
   sysctl: sysctlOperations,
   settle: settleOperations,
+  iptables: iptablesOperations,
 }
 
 export const operationsOf = <F extends Fact>(fact: F): Operations<F> =>

@@ -12,6 +12,13 @@ export interface Owner {
  *  last one is gone. */
 export const SHARED_ALIAS = 'podwire'
 
+/** The owner of what a call makes. */
+export const ownerOf = (call: {
+  readonly conf: { readonly name: string }
+  readonly containerID: string
+  readonly ifName: string
+}): Owner => ({ network: call.conf.name, containerID: call.containerID, ifName: call.ifName })
+
 const NETWORK_MAX = 40
 const ID_MAX = 64
 

@@ -3,6 +3,7 @@
  *  type and its operations; `kernel/operations.ts` maps kind to operations. */
 import type { AddrFact } from './addr.ts'
 import type { BridgeVlanFact } from './bridge-vlan.ts'
+import type { IptablesFact } from './iptables.ts'
 import type { Kernel } from './kernel.ts'
 import type { LinkFact } from './link.ts'
 import type { LinkSettingsFact } from './link-settings.ts'
@@ -23,6 +24,7 @@ export type Fact =
   | BridgeVlanFact
   | SysctlFact
   | SettleFact
+  | IptablesFact
 
 export type Plan = readonly Fact[]
 

@@ -66,3 +66,9 @@ export const planPodInterface = (pod: PodInterface): Plan => [
   { kind: 'link-settings', ns: 'pod', name: pod.ifName, settings: { up: true } },
   ...(pod.dad ? [{ kind: 'settle', ns: 'pod', dev: pod.ifName, until: 'dad', timeout: DAD_TIMEOUT_MS } as const] : []),
 ]
+
+const FORWARDING = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' } as const
+
+/** The node forwards each family. */
+export const forwardingFacts = (families: readonly Family[]): SysctlFact[] =>
+  [...new Set(families)].map((family) => ({ kind: 'sysctl', ns: 'node', path: FORWARDING[family], value: '1' }))

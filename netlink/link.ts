@@ -31,7 +31,6 @@ const IFLA_OPERSTATE = 16
 const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
 const IFLA_NET_NS_FD = 28
-const IFLA_PROMISCUITY = 30
 const IFLA_LINK_NETNSID = 37
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
@@ -78,6 +77,7 @@ export interface Link {
   readonly txQLen: number
   readonly up: boolean
   readonly operUp: boolean
+  /** Asked for by hand; a capture program or a bridge does not count. */
   readonly promisc: boolean
   readonly allmulti: boolean
   readonly alias: string
@@ -215,7 +215,7 @@ const decodeLink = ({ body }: Received): Link => {
     txQLen: readU32(attrs.get(IFLA_TXQLEN)),
     up: (flags & IFF_UP) !== 0,
     operUp: readU8(attrs.get(IFLA_OPERSTATE)) === IF_OPER_UP,
-    promisc: (flags & IFF_PROMISC) !== 0 || readU32(attrs.get(IFLA_PROMISCUITY)) > 0,
+    promisc: (flags & IFF_PROMISC) !== 0,
     allmulti: (flags & IFF_ALLMULTI) !== 0,
     alias: readText(attrs.get(IFLA_IFALIAS)),
     master: readU32(attrs.get(IFLA_MASTER)),

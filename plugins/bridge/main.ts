@@ -1,21 +1,20 @@
 /** `bridge`: joins a container to a Linux bridge by a veth pair. One plan serves ADD, CHECK and `podwire plan`; DEL and GC
  *  work from names and owners alone. SPEC.md §2; upstream plugins/main/bridge. */
-import { CniError, ERR_CONFIG, ERR_DRIFT } from '../../cni/error.ts'
 import { ipamAdd, ipamCheck, ipamDel, ipamGc, ipamStatus } from '../../cni/ipam.ts'
 import type { Call, Plugin, Preview } from '../../cni/plugin.ts'
+import { recordedAddressing, requirePrevResult } from '../../cni/prev-result.ts'
+import { releasingOnFailure } from '../../cni/recover.ts'
 import type { Result } from '../../cni/result.ts'
 import { runAll } from '../../cni/steps.ts'
-import { apply, driftOf } from '../../kernel/apply.ts'
+import { apply, requireNoDrift } from '../../kernel/apply.ts'
 import { derivedEnds, recordedEnds, refuseTaken, removeEnds, sweepEnds } from '../../kernel/ends.ts'
 import { type Kernel, podReachable, withKernel } from '../../kernel/kernel.ts'
-import type { Owner } from '../../kernel/owner.ts'
+import { ownerOf } from '../../kernel/owner.ts'
 import { getLink } from '../../netlink/link.ts'
 import { type BridgeConf, parseBridgeConf } from './conf.ts'
 import { completeAddressing, planBridge } from './plan.ts'
 import { newBridgeMac, refuseOtherBridge, removeIdleBridge } from './port.ts'
-import { recordedAddressing, resultOf } from './result.ts'
-
-const ownerOf = (call: Call): Owner => ({ network: call.conf.name, containerID: call.containerID, ifName: call.ifName })
+import { resultOf } from './result.ts'
 
 const attach = (conf: BridgeConf, call: Call, ipam: Result, kernel: Kernel): Result => {
   const ends = derivedEnds(ownerOf(call), conf.mac)
@@ -28,29 +27,15 @@ const add = (conf: BridgeConf, call: Call): Result =>
   withKernel(call.netns, (kernel) => {
     refuseTaken(call.ifName, call.netns, kernel)
     const ipam = ipamAdd(call)
-    try {
-      return attach(conf, call, ipam, kernel)
-    } catch (error) {
-      runAll(
-        () => {
-          throw error
-        },
-        () => ipamDel(call),
-      )
-      throw error
-    }
+    return releasingOnFailure(call, () => attach(conf, call, ipam, kernel))
   })
 
 const check = (conf: BridgeConf, call: Call): void =>
   withKernel(call.netns, (kernel) => {
     ipamCheck(call)
-    const { prevResult } = call
-    if (prevResult === undefined)
-      throw new CniError(ERR_CONFIG, 'prevResult is missing', "CHECK needs the result of this attachment's ADD")
+    const prevResult = requirePrevResult(call)
     const ends = recordedEnds(ownerOf(call), prevResult, kernel)
-    const drift = driftOf(planBridge(conf, ownerOf(call), ends, recordedAddressing(call, prevResult)), kernel)
-    if (drift.length > 0)
-      throw new CniError(ERR_DRIFT, `the attachment ${call.ifName} has drifted: ${drift[0]}`, drift.join('\n'))
+    requireNoDrift(planBridge(conf, ownerOf(call), ends, recordedAddressing(call, prevResult)), call.ifName, kernel)
   })
 
 const del = (_conf: BridgeConf, call: Call): void =>

@@ -2,19 +2,14 @@
 import { type Cidr, cidrFamily, cidrOf, firstOf, lengthOf } from '../../addr/cidr.ts'
 import { type Family, type Ip, ipNumber, ipOfNumber } from '../../addr/ip.ts'
 import type { Mac } from '../../addr/mac.ts'
+import type { Addressing } from '../../cni/prev-result.ts'
 import type { IpConfig, Result, Route } from '../../cni/result.ts'
 import type { Ends } from '../../kernel/ends.ts'
 import { commentOf, linkNameOf, type Owner, SHARED_ALIAS } from '../../kernel/owner.ts'
 import type { Fact, Plan } from '../../kernel/plan.ts'
-import { defaultRouteOf, planPodInterface, routeFact } from '../../kernel/pod-interface.ts'
+import { defaultRouteOf, forwardingFacts, planPodInterface, routeFact } from '../../kernel/pod-interface.ts'
 import type { PortVlan } from '../../netlink/bridge-vlan.ts'
 import type { BridgeConf } from './conf.ts'
-
-/** What IPAM answered, with the gateways and the default route that the configuration asks for. */
-export interface Addressing {
-  readonly ips: readonly IpConfig[]
-  readonly routes: readonly Route[]
-}
 
 /** How long a new port may take until the bridge forwards for it. */
 const PORT_TIMEOUT_MS = 2500
@@ -144,14 +139,11 @@ const vlanGatewayFacts = (conf: BridgeConf): Fact[] => {
   ]
 }
 
-const FORWARDING = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' } as const
-
 const gatewayFacts = (conf: BridgeConf, { ips }: Addressing): Fact[] => {
   if (!conf.isGateway) return []
   const gateways = ips.flatMap(({ address, gateway }) =>
     gateway === undefined ? [] : [cidrOf(gateway, lengthOf(address))],
   )
-  const families = [...new Set(gateways.map(cidrFamily))]
   return [
     ...vlanGatewayFacts(conf),
     ...gateways.map(
@@ -164,7 +156,7 @@ const gatewayFacts = (conf: BridgeConf, { ips }: Addressing): Fact[] => {
         replace: conf.forceAddress ? 'always' : 'when-idle',
       }),
     ),
-    ...families.map((family): Fact => ({ kind: 'sysctl', ns: 'node', path: FORWARDING[family], value: '1' })),
+    ...forwardingFacts(gateways.map(cidrFamily)),
   ]
 }
 

@@ -1,10 +1,11 @@
-/** The result of a bridge attachment, and what CHECK reads back from one. */
+/** The result of a bridge attachment. */
 import type { Mac } from '../../addr/mac.ts'
 import type { Call } from '../../cni/plugin.ts'
+import type { Addressing } from '../../cni/prev-result.ts'
 import type { Interface, Result } from '../../cni/result.ts'
 import type { End, Ends } from '../../kernel/ends.ts'
 import type { BridgeConf } from './conf.ts'
-import { type Addressing, gatewayDevOf } from './plan.ts'
+import { gatewayDevOf } from './plan.ts'
 
 /** Place of the pod's end among `interfaces`: behind the bridge and the host end, as upstream. */
 const POD_INDEX = 2
@@ -40,17 +41,5 @@ export const resultOf = (
       ? { ips: addressing.ips.map((ip) => ({ ...ip, interface: POD_INDEX })), routes: addressing.routes }
       : {}),
     ...(dns === undefined ? {} : { dns }),
-  }
-}
-
-/** The addresses of prevResult that belong to this attachment's interface: other plugins of the chain may add theirs. */
-export const recordedAddressing = (call: Call, prevResult: Result): Addressing => {
-  const interfaces = prevResult.interfaces ?? []
-  const own = interfaces.findIndex(
-    ({ name, sandbox }) => name === call.ifName && sandbox !== undefined && sandbox !== '',
-  )
-  return {
-    ips: (prevResult.ips ?? []).filter((ip) => ip.interface === undefined || ip.interface === own),
-    routes: prevResult.routes ?? [],
   }
 }

@@ -1,0 +1,29 @@
+/** prevResult as the plugin that made it reads it: it is the result of the whole chain, so its own interface is searched for
+ *  and never taken by position. SPEC.md §3. */
+import { CniError, ERR_CONFIG } from './error.ts'
+import type { Call } from './plugin.ts'
+import type { IpConfig, Result, Route } from './result.ts'
+
+/** @throws CniError 7 when the runtime sent none */
+export const requirePrevResult = (call: Call): Result => {
+  if (call.prevResult !== undefined) return call.prevResult
+  throw new CniError(ERR_CONFIG, 'prevResult is missing', `${call.verb} needs the result of this attachment's ADD`)
+}
+
+/** What IPAM answered, with the gateways and routes that the configuration adds. */
+export interface Addressing {
+  readonly ips: readonly IpConfig[]
+  readonly routes: readonly Route[]
+}
+
+/** The addresses that belong to this attachment's interface in the sandbox, and the routes. */
+export const recordedAddressing = (call: Call, prevResult: Result): Addressing => {
+  const interfaces = prevResult.interfaces ?? []
+  const own = interfaces.findIndex(
+    ({ name, sandbox }) => name === call.ifName && sandbox !== undefined && sandbox !== '',
+  )
+  return {
+    ips: (prevResult.ips ?? []).filter((ip) => ip.interface === undefined || ip.interface === own),
+    routes: prevResult.routes ?? [],
+  }
+}
