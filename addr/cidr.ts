@@ -8,13 +8,19 @@ export type Cidr = string & { readonly [cidr]: true }
 
 const LENGTH = /^(?:0|[1-9]\d{0,2})$/
 
-/** `text` as `address/length`, or undefined. The length is decimal without leading zeros and at most the width. */
+/** Bits of an IPv4-mapped IPv6 address before the IPv4 address: RFC 4291 §2.5.5.2. */
+const MAPPED = 96
+
+/** `text` as `address/length`, or undefined. The length is decimal without leading zeros and at most the width; that of an
+ *  IPv4-mapped address counts the 96 bits before the IPv4 address. */
 export const readCidr = (text: string): Cidr | undefined => {
   const slash = text.indexOf('/')
-  const address = slash < 0 ? undefined : readIp(text.slice(0, slash))
-  const length = text.slice(slash + 1)
-  if (address === undefined || !LENGTH.test(length) || Number(length) > widthOf(familyOf(address))) return undefined
-  return cidrOf(address, Number(length))
+  const written = text.slice(0, Math.max(slash, 0))
+  const address = readIp(written)
+  if (address === undefined || !LENGTH.test(text.slice(slash + 1))) return undefined
+  const skipped = familyOf(written) === familyOf(address) ? 0 : MAPPED
+  const length = Number(text.slice(slash + 1)) - skipped
+  return length < 0 || length > widthOf(familyOf(address)) ? undefined : cidrOf(address, length)
 }
 
 /** @throws DecodeError at `path` */
