@@ -99,8 +99,9 @@ test('readIp() accepts the texts that node:net accepts, and no others', () => {
 })
 
 test('readIp() agrees with ip-cidr on the value of an address', () => {
+  const pure6 = text6.filter((text) => !text.includes('.')) // ip-cidr takes any text with a dot for IPv4
   fc.assert(
-    fc.property(fc.oneof(text4, text6), (text) => {
+    fc.property(fc.oneof(text4, pure6), (text) => {
       const address = parseIp(text)
       const written = ipNumber(address) + (familyOf(text) === familyOf(address) ? 0n : 0xffff00000000n)
       const oracle = new IPCIDR(`${text}/${widthOf(familyOf(text))}`)
