@@ -4,6 +4,7 @@ import { CniError, ERR_CONFLICT } from '../cni/error.ts'
 import {
   delAddress,
   dumpAddresses,
+  hasBroadcast,
   IFA_F_DADFAILED,
   IFA_F_NODAD,
   IFA_F_NOPREFIXROUTE,
@@ -102,6 +103,6 @@ const drift = (fact: AddrFact, kernel: Kernel): string | undefined => {
 }
 
 const render = (fact: AddrFact): string =>
-  `ip addr add ${fact.address} dev ${fact.dev}${cidrFamily(fact.address) === 6 && !fact.dad ? ' nodad' : ''}${fact.noPrefixRoute ? ' noprefixroute' : ''}`
+  `ip addr add ${fact.address}${hasBroadcast(fact.address) ? ' broadcast +' : ''} dev ${fact.dev}${cidrFamily(fact.address) === 6 && !fact.dad ? ' nodad' : ''}${fact.noPrefixRoute ? ' noprefixroute' : ''}`
 
 export const addrOperations: Operations<AddrFact> = { render, ensure, remove, drift }

@@ -42,7 +42,7 @@ const worded = (word: string, value: string | number | undefined): string =>
   value === undefined ? '' : ` ${word} ${value}`
 
 /** ` mtu 1400 master cni0 up` ...: what follows the name in `ip link add` and `ip link set`. */
-export const renderSettings = (s: Settings, adding = false): string =>
+export const renderSettings = (s: Settings): string =>
   [
     worded('address', s.mac),
     worded('mtu', s.mtu),
@@ -51,11 +51,11 @@ export const renderSettings = (s: Settings, adding = false): string =>
     worded('alias', s.alias),
     onOff('promisc', s.promisc),
     onOff('allmulticast', s.allmulti),
-    s.vlanFiltering === undefined ? '' : `${adding ? '' : ' type bridge'} vlan_filtering ${s.vlanFiltering ? 1 : 0}`,
+    s.up === undefined ? '' : s.up ? ' up' : ' down',
+    s.vlanFiltering === undefined ? '' : ` type bridge vlan_filtering ${s.vlanFiltering ? 1 : 0}`,
     s.hairpin === undefined && s.isolated === undefined ? '' : ' type bridge_slave',
     onOff('hairpin', s.hairpin),
     onOff('isolated', s.isolated),
-    s.up === undefined ? '' : s.up ? ' up' : ' down',
   ].join('')
 
 const PLAIN = [

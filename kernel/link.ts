@@ -14,11 +14,19 @@ import {
 } from './link-settings.ts'
 import type { Ns, Operations } from './plan.ts'
 
+/** The peer of a pair cannot be born up (`veth_open` answers ENOTCONN until both ends exist). */
+export type PeerSettings = Omit<Settings, 'up'>
+
 export type LinkDevice =
   | { readonly kind: 'bridge' | 'ifb' | 'dummy' }
   | {
       readonly kind: 'veth'
-      readonly peer: { readonly ns: Ns; readonly name: string; readonly settings: Settings; readonly birth?: Settings }
+      readonly peer: {
+        readonly ns: Ns
+        readonly name: string
+        readonly settings: PeerSettings
+        readonly birth?: PeerSettings
+      }
     }
 
 export interface LinkFact {
@@ -50,12 +58,21 @@ const deviceOf = (fact: LinkFact, kernel: Kernel): Device => {
   }
 }
 
+/** Two commands: `ip link add` takes what belongs to birth, `ip link set` the rest. */
 const render = (fact: LinkFact): string => {
-  const verb = `ip link add ${fact.name}${renderSettings({ ...fact.birth, ...fact.settings }, true)} type ${fact.device.kind}`
-  if (fact.device.kind !== 'veth') return verb
-  const { ns, name, settings, birth } = fact.device.peer
-  return `${verb} peer name ${name}${ns === 'pod' ? ' netns pod' : ''}${renderSettings({ ...birth, ...settings }, true)}`
+  const { mac, mtu, master, ...rest } = { ...fact.birth, ...fact.settings }
+  const add = `ip link add ${fact.name}${renderSettings(optional({ mac, mtu, master }))} type ${fact.device.kind}${renderPeer(fact.device)}`
+  return Object.keys(rest).length === 0 ? add : `${add}\nip link set ${fact.name}${renderSettings(rest)}`
 }
+
+const renderPeer = (device: LinkDevice): string => {
+  if (device.kind !== 'veth') return ''
+  const { ns, name, settings, birth } = device.peer
+  return ` peer name ${name}${ns === 'pod' ? ' netns pod' : ''}${renderSettings({ ...birth, ...settings })}`
+}
+
+const optional = (birth: { readonly [K in 'mac' | 'mtu' | 'master']: Settings[K] }): Settings =>
+  Object.fromEntries(Object.entries(birth).filter(([, value]) => value !== undefined))
 
 const taken = (fact: LinkFact, error: NetlinkError): CniError => {
   const names = fact.device.kind === 'veth' ? `${fact.device.peer.name} or ${fact.name}` : fact.name

@@ -24,7 +24,6 @@ export const IFA_F_NODAD = 0x02
 export const IFA_F_DADFAILED = 0x08
 export const IFA_F_TENTATIVE = 0x40
 export const IFA_F_NOPREFIXROUTE = 0x200
-/** RFC 3021: /31 and /32 have no broadcast address. */
 const BROADCAST_MAX_LENGTH = 30
 
 /** An address as the kernel shows it. */
@@ -35,6 +34,10 @@ export interface LinkAddress {
   readonly flags: number
 }
 
+/** RFC 3021: an IPv4 subnet of /31 or /32 has no broadcast address. */
+export const hasBroadcast = (address: Cidr): boolean =>
+  cidrFamily(address) === 4 && lengthOf(address) <= BROADCAST_MAX_LENGTH
+
 const addressAttrs = (address: Cidr): Attr[] => {
   const bytes = ipBytes(addressOf(address))
   if (cidrFamily(address) === 6)
@@ -42,7 +45,7 @@ const addressAttrs = (address: Cidr): Attr[] => {
       [IFA_LOCAL, bytes],
       [IFA_ADDRESS, bytes],
     ]
-  const broadcast: Attr[] = lengthOf(address) <= BROADCAST_MAX_LENGTH ? [[IFA_BROADCAST, ipBytes(lastOf(address))]] : []
+  const broadcast: Attr[] = hasBroadcast(address) ? [[IFA_BROADCAST, ipBytes(lastOf(address))]] : []
   return [[IFA_LOCAL, bytes], [IFA_ADDRESS, bytes], ...broadcast]
 }
 

@@ -24,6 +24,7 @@ const NAMES: Readonly<Record<number, string>> = {
   99: 'EADDRNOTAVAIL, no such address',
   101: 'ENETUNREACH, network unreachable',
   105: 'ENOBUFS, no buffer space',
+  107: 'ENOTCONN, not connected',
   110: 'ETIMEDOUT, timed out',
   113: 'EHOSTUNREACH, no route to host',
 }
