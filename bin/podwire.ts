@@ -9,3 +9,4 @@ const entryFor: Registry = (type) => (Object.hasOwn(registry, type) ? registry[t
 const name = process.argv0.slice(process.argv0.lastIndexOf('/') + 1)
 const entry = entryFor(name)
 if (entry !== undefined) runPlugin(entry, entryFor)
+else (require('../cli/main.ts') as typeof import('../cli/main.ts')).main(process.argv.slice(2), registry)

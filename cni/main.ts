@@ -2,6 +2,7 @@
 import { fstatSync, readSync, writeSync } from 'node:fs'
 import type { Entry, Registry } from './entry.ts'
 import { CniError, ERR_IO } from './error.ts'
+import { holdOffGc } from './gc-lock.ts'
 import { run } from './skel.ts'
 
 const CHUNK = 65536
@@ -60,7 +61,12 @@ const writeAll = (fd: number, text: string): void => {
 
 /** Answers the call that this process is, and ends it. */
 export const runPlugin = (entry: Entry, registry: Registry): never => {
-  const { stdout, stderr, status } = run(entry, { env: process.env, stdin: readStdin, registry })
+  const { stdout, stderr, status } = run(entry, {
+    env: process.env,
+    stdin: readStdin,
+    registry,
+    beforeAttach: holdOffGc,
+  })
   writeAll(2, stderr)
   writeAll(1, stdout)
   process.exit(status)

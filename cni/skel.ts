@@ -21,6 +21,8 @@ export interface Input {
   readonly env: Env
   readonly stdin: () => string
   readonly registry: Registry
+  /** Called before an ADD that begins an attachment. @throws CniError */
+  readonly beforeAttach?: () => void
 }
 
 /** `json` as it is given to libcni: indented by four. */
@@ -50,10 +52,8 @@ const delegateOf =
     return runInProcess(entry, verb, { env, stdin, registry })
   }
 
-interface Request {
-  readonly env: Env
+interface Request extends Omit<Input, 'stdin'> {
   readonly stdin: string
-  readonly registry: Registry
 }
 
 const runInProcess = (entry: Entry, verb: Verb, { env, stdin, registry }: Request): Result | undefined => {
@@ -90,9 +90,10 @@ const addOutput = (entry: Entry, call: Call, result: Result): string => {
   }
 }
 
-const runVerb = (entry: Entry, verb: Verb, { env, stdin, registry }: Request): string => {
+const runVerb = (entry: Entry, verb: Verb, { env, stdin, registry, beforeAttach }: Request): string => {
   const call = callOf(entry, verb, env, stdin, delegateOf(env, stdin, registry))
   refuseOwnNetns(call.netns, env)
+  if (verb === 'ADD' && !entry.chained) beforeAttach?.()
   const result = entry.run(call)
   return verb === 'ADD' ? addOutput(entry, call, result ?? {}) : ''
 }
@@ -101,7 +102,8 @@ const versionOutput = ({ versions }: Entry, stdin: string): string =>
   render({ cniVersion: versionIn(stdin), supportedVersions: versions as readonly Json[] })
 
 /** Answers one call of the plugin `entry`. Never throws. */
-export const run = (entry: Entry, { env, stdin, registry }: Input): Output => {
+export const run = (entry: Entry, input: Input): Output => {
+  const { env, stdin } = input
   const command = env.CNI_COMMAND ?? ''
   if (command === '') return { stdout: '', stderr: aboutText(entry), status: 0 }
   let text = ''
@@ -109,7 +111,7 @@ export const run = (entry: Entry, { env, stdin, registry }: Input): Output => {
     const verb = parseVerb(command)
     if (verb === 'VERSION') return { stdout: versionOutput(entry, tolerant(stdin)), stderr: '', status: 0 }
     text = stdin()
-    return { stdout: runVerb(entry, verb, { env, stdin: text, registry }), stderr: '', status: 0 }
+    return { stdout: runVerb(entry, verb, { ...input, stdin: text }), stderr: '', status: 0 }
   } catch (error) {
     return { stdout: renderFailure(failureOf(error), versionIn(text)), stderr: '', status: 1 }
   }

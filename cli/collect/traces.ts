@@ -1,0 +1,117 @@
+/** Traces: what shows that an attachment of a network exists or once did. */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Ip, readIp } from '../../addr/ip.ts'
+import type { AttachmentId, JsonObject } from '../../cni/plugin.ts'
+import { commentOf, networkPrefix } from '../../kernel/owner.ts'
+import { dumpLinks } from '../../netlink/link.ts'
+import { NETLINK_ROUTE, openSocket } from '../../netlink/socket.ts'
+import type { Network } from '../runtime/network.ts'
+import type { CacheEntry } from '../runtime/result-cache.ts'
+
+export interface Reservation {
+  readonly containerID: string
+  /** '' in the format of host-local before 0.7.0, which knew containers only. */
+  readonly ifName: string
+  readonly address: Ip
+  /** Milliseconds since the epoch. */
+  readonly since: number
+}
+
+/** Everything found on one network. */
+export interface Traces {
+  readonly cached: readonly CacheEntry[]
+  readonly reservations: readonly Reservation[]
+  /** Owners of interfaces of the node, as kernel/owner.ts `commentOf` writes them. */
+  readonly owners: ReadonlySet<string>
+}
+
+/** An attachment with all its traces. */
+export interface Found extends AttachmentId {
+  readonly cached: CacheEntry | undefined
+  readonly reservations: readonly Reservation[]
+  /** An interface of the node carries its name: its peer is in the pod, so the pod's namespace lives. */
+  readonly hasInterface: boolean
+}
+
+/** Upstream's default `dataDir`. */
+const STORE = '/var/lib/cni/networks'
+
+/** The folders that hold the network's reservations, one file an address (host-local's layout). */
+const storesOf = ({ name, plugins }: Network): readonly string[] => {
+  const ipams = plugins.map(({ ipam }) => (ipam ?? {}) as JsonObject).filter(({ type }) => type === 'host-local')
+  const folders = ipams.map(({ dataDir }) =>
+    join(typeof dataDir === 'string' && dataDir !== '' ? dataDir : STORE, name),
+  )
+  return [...new Set(folders)]
+}
+
+const readReservation = (folder: string, file: string): Reservation[] => {
+  const address = readIp(file)
+  if (address === undefined) return []
+  const path = join(folder, file)
+  try {
+    const [containerID = '', ifName = ''] = readFileSync(path, 'utf8').split(/\r?\n/)
+    return [{ containerID: containerID.trim(), ifName: ifName.trim(), address, since: statSync(path).mtimeMs }]
+  } catch {
+    return [] // released meanwhile
+  }
+}
+
+const readReservations = (folder: string): readonly Reservation[] => {
+  try {
+    return readdirSync(folder).flatMap((file) => readReservation(folder, file))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
+}
+
+const readOwners = (network: string): ReadonlySet<string> => {
+  const socket = openSocket(NETLINK_ROUTE, -1)
+  try {
+    const aliases = dumpLinks(socket).map(({ alias }) => alias)
+    return new Set(aliases.filter((alias) => alias.startsWith(networkPrefix(network))))
+  } finally {
+    socket.close()
+  }
+}
+
+/** The traces of a network now. `cache` is all of the result cache. */
+export const readTraces = (network: Network, cache: readonly CacheEntry[]): Traces => ({
+  cached: cache.filter((entry) => entry.network === network.name),
+  reservations: storesOf(network).flatMap(readReservations),
+  owners: readOwners(network.name),
+})
+
+/** The attachment an owner names; undefined when its container id is so long that only a hash of it is there. */
+const idOfOwner = (network: string, owner: string): AttachmentId | undefined => {
+  const rest = owner.slice(networkPrefix(network).length)
+  const slash = rest.indexOf('/')
+  return rest.startsWith('~') || slash < 0
+    ? undefined
+    : { containerID: rest.slice(0, slash), ifName: rest.slice(slash + 1) }
+}
+
+const keyOf = ({ containerID, ifName }: AttachmentId): string => `${containerID}/${ifName}`
+
+/** The attachments that left traces, in the order of their ids. Pure. */
+export const attachmentsOf = (network: string, { cached, reservations, owners }: Traces): readonly Found[] => {
+  const named = [...owners].map((owner) => idOfOwner(network, owner)).filter((id) => id !== undefined)
+  const ids = new Map([...cached, ...reservations, ...named].map((id) => [keyOf(id), id]))
+  const found = [...ids.values()].map(
+    ({ containerID, ifName }): Found => ({
+      ...{ containerID, ifName },
+      cached: cached.find((entry) => keyOf(entry) === keyOf({ containerID, ifName })),
+      reservations: reservations.filter((reservation) => keyOf(reservation) === keyOf({ containerID, ifName })),
+      hasInterface: owners.has(commentOf({ network, containerID, ifName })),
+    }),
+  )
+  return found.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+}
+
+/** Owners of interfaces that belong to no attachment of the list: their container id is known by its hash only. Pure. */
+export const namelessOwners = (network: string, { owners }: Traces, found: readonly Found[]): readonly string[] => {
+  const known = new Set(found.map(({ containerID, ifName }) => commentOf({ network, containerID, ifName })))
+  return [...owners].filter((owner) => !known.has(owner))
+}
