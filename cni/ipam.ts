@@ -1,5 +1,5 @@
 /** What a main plugin does with the IPAM plugin that its configuration names: each verb forwarded. SPEC.md §4. */
-import { CniError, ERR_CONFIG, ERR_ENVIRONMENT, ERR_UNAVAILABLE } from './error.ts'
+import { CniError, ERR_CONFIG, ERR_CONFLICT, ERR_ENVIRONMENT, ERR_UNAVAILABLE } from './error.ts'
 import type { Call, JsonObject, Verb } from './plugin.ts'
 import type { Result } from './result.ts'
 
@@ -28,17 +28,20 @@ const requireIps = (result: Result | undefined, type: string): Result => {
 }
 
 /** The addresses, routes and DNS for this attachment: at least one address, or `{}` when the network has no IPAM. What a
- *  failing IPAM plugin may have reserved is released. @throws CniError the delegate's, or 7 when it gave no address */
+ *  failing IPAM plugin may have reserved is released (SPEC.md §4). @throws CniError the delegate's, or 7 when it gave no address */
 export const ipamAdd = (call: Call): Result => {
   const type = ipamTypeOf(call)
   if (type === '') return {}
   try {
     return requireIps(call.delegate(type, 'ADD'), type)
   } catch (error) {
-    release(call, type)
+    if (!isHeld(error)) release(call, type)
     throw error
   }
 }
+
+/** Our own IPAM refuses a second ADD of an attachment that holds addresses: those are in use and stay. */
+const isHeld = (error: unknown): boolean => error instanceof CniError && error.code === ERR_CONFLICT
 
 const forward = (call: Call, verb: Verb): void => {
   const type = ipamTypeOf(call)
