@@ -9,7 +9,7 @@ test.for([
   ['a\\b', '"a\\\\b"'],
   ["it's", '"it\'s"'],
   ['a b', '"a b"'],
-])('quoteArgument() writes %s as %s', ([text, quoted]) => {
+] as const)('quoteArgument() writes %s as %s', ([text, quoted]) => {
   expect(quoteArgument(text)).toBe(quoted)
 })
 

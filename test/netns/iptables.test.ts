@@ -12,14 +12,14 @@ import {
   masqueradeIptables,
   removeMasqueradeIptables,
 } from '../../kernel/masquerade-iptables.ts'
-import { entered } from '../support/enter.ts'
+import { within } from '../support/in-process.ts'
 import { difference, snapshot } from '../support/leftovers.ts'
 import { inside, makeNetns, mustIn, shellIn } from '../support/netns.ts'
 
 const owner = { network: 'net', containerID: 'cid', ifName: 'eth0' }
 const cidrs = (...texts: readonly string[]): Cidr[] => texts.map((text) => parseCidr(text))
 const inNode = <T>(node: string, use: (kernel: Parameters<Parameters<typeof withKernel>[1]>[0]) => T): T =>
-  entered(node, () => withKernel('', use))
+  within(node, () => withKernel('', use))
 /** Without the counters, the comments and the built-in chains. */
 const saved = (node: string, program: string): string[] =>
   mustIn(node, [program])
