@@ -9,6 +9,10 @@ interface Addon {
   readonly flock: (fd: number, operation: number) => void
   readonly connectUnix: (path: string) => number
   readonly sha512: (bytes: Uint8Array) => string
+  /** The result, or the errno, negative. For files.ts alone: a wrong argument writes where it points. */
+  readonly syscall: (number: number, ...args: readonly (number | string | Uint8Array)[]) => number
+  /** The numbers of system calls on this machine, by name. */
+  readonly numbers: Readonly<Record<string, number>>
 }
 
 export const LOCK_SH = 1

@@ -5,5 +5,5 @@ cd "$(dirname "$0")"
 prefix=$(node -p 'require("path").dirname(require("path").dirname(process.execPath))')
 mkdir -p ../dist
 cc -O2 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -I"$prefix/include/node" -I/usr/include/nodejs/src \
-  -o ../dist/podwire.node.new podwire.c sha512.c
+  -o ../dist/podwire.node.new podwire.c sha512.c syscall.c
 mv ../dist/podwire.node.new ../dist/podwire.node

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "sha512.h"
+#include "syscall.h"
 
 #define RECEIVE_SIZE (1 << 16)
 
@@ -199,6 +200,7 @@ static napi_value initialise(napi_env env, napi_value exports) {
     napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function);
     napi_set_named_property(env, exports, functions[i].name, function);
   }
+  export_syscall(env, exports);
   return exports;
 }
 

@@ -1,5 +1,5 @@
 /** `loopback`: brings up a container's loopback interface. SPEC.md §2; upstream plugins/main/loopback. */
-import { addressOf, type Cidr, contains, parseCidr } from '../../addr/cidr.ts'
+import type { Cidr } from '../../addr/cidr.ts'
 import { CniError, ERR_CONFLICT, ERR_DRIFT } from '../../cni/error.ts'
 import type { Call, Plugin } from '../../cni/plugin.ts'
 import type { Result } from '../../cni/result.ts'
@@ -9,14 +9,12 @@ import { indexOf } from '../../kernel/link-settings.ts'
 import { dumpAddresses } from '../../netlink/address.ts'
 import { setLink } from '../../netlink/link.ts'
 import { type LoopbackConf, parseConf } from './conf.ts'
-import { LOOPBACK, LOOPBACK_ADDRESSES, planLoopback, resultOf } from './plan.ts'
-
-const RANGES = ['127.0.0.0/8', '::1/128'].map((range) => parseCidr(range))
+import { isLoopback, LOOPBACK, loopbackAddresses, planLoopback, resultOf } from './plan.ts'
 
 /** The addresses of the interface. @throws CniError 103 when one of them is no loopback address */
 const observeAddresses = (kernel: Kernel): readonly Cidr[] => {
   const found = dumpAddresses(kernel.route('pod'), indexOf('pod', LOOPBACK, kernel)).map(({ address }) => address)
-  const strange = found.find((address) => !RANGES.some((range) => contains(range, addressOf(address))))
+  const strange = found.find((address) => !isLoopback(address))
   if (strange === undefined) return found
   throw new CniError(
     ERR_CONFLICT,
@@ -55,5 +53,5 @@ export const plugin: Plugin<LoopbackConf> = {
   check,
   gc: none,
   status: none,
-  preview: (_conf, call) => ({ plan: planLoopback(), result: resultOf(call, LOOPBACK_ADDRESSES) }),
+  preview: (_conf, call) => ({ plan: planLoopback(), result: resultOf(call, loopbackAddresses()) }),
 }

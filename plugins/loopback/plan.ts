@@ -1,5 +1,5 @@
 /** What a container's loopback interface must be: up. The kernel adds 127.0.0.1/8 and ::1/128 itself when it comes up. */
-import { type Cidr, parseCidr } from '../../addr/cidr.ts'
+import { addressOf, type Cidr, parseCidr } from '../../addr/cidr.ts'
 import type { Call } from '../../cni/plugin.ts'
 import type { Result } from '../../cni/result.ts'
 import type { Plan } from '../../kernel/plan.ts'
@@ -8,7 +8,10 @@ import type { Plan } from '../../kernel/plan.ts'
 export const LOOPBACK = 'lo'
 
 /** What the kernel gives an interface of kind loopback, IPv6 where it is on. */
-export const LOOPBACK_ADDRESSES: readonly Cidr[] = ['127.0.0.1/8', '::1/128'].map((address) => parseCidr(address))
+export const loopbackAddresses = (): readonly Cidr[] => ['127.0.0.1/8', '::1/128'].map((address) => parseCidr(address))
+
+/** Whether `address` is in 127.0.0.0/8 or is ::1 (RFC 6890). */
+export const isLoopback = (address: Cidr): boolean => address.startsWith('127.') || addressOf(address) === '::1'
 
 export const planLoopback = (): Plan => [{ kind: 'link-settings', ns: 'pod', name: LOOPBACK, settings: { up: true } }]
 

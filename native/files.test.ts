@@ -1,0 +1,262 @@
+import * as real from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import * as files from './files.ts'
+
+const base = mkdtempSync(join(tmpdir(), 'podwire-files-'))
+afterAll(() => rmSync(base, { recursive: true, force: true }))
+
+let folders = { real: '', files: '' }
+let count = 0
+beforeEach(() => {
+  count++
+  folders = { real: join(base, `${count}-r`), files: join(base, `${count}-f`) }
+  for (const folder of Object.values(folders)) real.mkdirSync(folder)
+})
+
+/** The part of node:fs that both sides of a comparison offer. */
+type Fs = typeof files
+
+/** What `use` returns, or what it throws, as data: the same whichever folder it ran in. */
+const outcome = (fs: Fs, folder: string, use: (fs: Fs, folder: string) => unknown): unknown => {
+  const neutral = (text: string): string => text.replaceAll(folder, 'FOLDER')
+  try {
+    return { returned: use(fs, folder) }
+  } catch (error) {
+    const { message, code, errno, syscall, path, dest } = error as NodeJS.ErrnoException & { dest?: string }
+    return { message: neutral(message), code, errno, syscall, path: path && neutral(path), dest: dest && neutral(dest) }
+  }
+}
+
+const SUCCESSES: readonly [name: string, (fs: Fs, folder: string) => unknown][] = [
+  ['write and read text', (fs, d) => [fs.writeFileSync(`${d}/a`, 'héllo'), fs.readFileSync(`${d}/a`, 'utf8')]],
+  ['read bytes', (fs, d) => [fs.writeFileSync(`${d}/a`, Uint8Array.of(1, 0, 255)), [...fs.readFileSync(`${d}/a`)]]],
+  [
+    'read text by options',
+    (fs, d) => [fs.writeFileSync(`${d}/a`, 'x'), fs.readFileSync(`${d}/a`, { encoding: 'utf8' })],
+  ],
+  [
+    'a file larger than any chunk',
+    (fs, d) => [fs.writeFileSync(`${d}/a`, 'x'.repeat(300_000)), fs.readFileSync(`${d}/a`).length],
+  ],
+  ['a file without a size', (fs) => fs.readFileSync('/proc/self/comm', 'utf8').length > 0],
+  [
+    'append',
+    (fs, d) => [fs.appendFileSync(`${d}/a`, 'x'), fs.appendFileSync(`${d}/a`, 'y'), fs.readFileSync(`${d}/a`, 'utf8')],
+  ],
+  ['mode of a new file', (fs, d) => [fs.writeFileSync(`${d}/a`, '', { mode: 0o600 }), fs.statSync(`${d}/a`).mode]],
+  [
+    'fchmod',
+    (fs, d) => {
+      const fd = fs.openSync(`${d}/a`, 'w')
+      fs.fchmodSync(fd, 0o640)
+      return [fs.fstatSync(fd).mode, fs.closeSync(fd)]
+    },
+  ],
+  [
+    'truncate by opening',
+    (fs, d) => [fs.writeFileSync(`${d}/a`, 'long'), fs.writeFileSync(`${d}/a`, 's'), fs.statSync(`${d}/a`).size],
+  ],
+  [
+    'ftruncate',
+    (fs, d) => {
+      fs.writeFileSync(`${d}/a`, 'long')
+      const fd = fs.openSync(`${d}/a`, 'r+')
+      fs.ftruncateSync(fd, 2)
+      fs.fsyncSync(fd)
+      fs.closeSync(fd)
+      return fs.readFileSync(`${d}/a`, 'utf8')
+    },
+  ],
+  [
+    'read at a position',
+    (fs, d) => {
+      fs.writeFileSync(`${d}/a`, 'abcdef')
+      const fd = fs.openSync(`${d}/a`)
+      const b = new Uint8Array(4)
+      const n = fs.readSync(fd, b, 1, 2, 3)
+      fs.closeSync(fd)
+      return [n, [...b]]
+    },
+  ],
+  [
+    'read on from where it stands',
+    (fs, d) => {
+      fs.writeFileSync(`${d}/a`, 'abc')
+      const fd = fs.openSync(`${d}/a`)
+      const b = new Uint8Array(2)
+      const n = [fs.readSync(fd, b, 0, 2, null), fs.readSync(fd, b, 0, 2, null), fs.readSync(fd, b, 0, 2, null)]
+      fs.closeSync(fd)
+      return [n, [...b]]
+    },
+  ],
+  [
+    'write returns bytes',
+    (fs, d) => {
+      const fd = fs.openSync(`${d}/a`, 'w')
+      const n = fs.writeSync(fd, 'é')
+      fs.closeSync(fd)
+      return n
+    },
+  ],
+  [
+    'exclusive creation',
+    (fs, d) => {
+      fs.closeSync(fs.openSync(`${d}/a`, 'wx'))
+      return fs.existsSync(`${d}/a`)
+    },
+  ],
+  [
+    'open with numeric flags',
+    (fs, d) => {
+      const { O_CREAT, O_WRONLY, O_EXCL } = fs.constants
+      fs.closeSync(fs.openSync(`${d}/a`, O_CREAT | O_WRONLY | O_EXCL, 0o604))
+      return fs.statSync(`${d}/a`).mode
+    },
+  ],
+  [
+    'kinds',
+    (fs, d) => {
+      fs.symlinkSync('/dev/null', `${d}/l`)
+      return [
+        fs.lstatSync(`${d}/l`).isSymbolicLink(),
+        fs.statSync(`${d}/l`).isCharacterDevice(),
+        fs.statSync(d).isDirectory(),
+        fs.statSync(d).isFile(),
+        fs.readlinkSync(`${d}/l`),
+      ]
+    },
+  ],
+  [
+    'absence without an error',
+    (fs, d) => [
+      fs.statSync(`${d}/no`, { throwIfNoEntry: false }),
+      fs.lstatSync(`${d}/no`, { throwIfNoEntry: false }),
+      fs.existsSync(`${d}/no`),
+    ],
+  ],
+  [
+    'the numbers of a file',
+    (fs) => {
+      const { dev, ino, mode, nlink, uid, gid, size } = fs.statSync('/etc/passwd')
+      return { dev, ino, mode, nlink, uid, gid, size, ms: Math.trunc(fs.statSync('/etc/passwd').mtimeMs) }
+    },
+  ],
+  [
+    'the numbers of a namespace',
+    (fs) => {
+      const { dev, ino } = fs.statSync('/proc/self/ns/net')
+      return { dev, ino }
+    },
+  ],
+  [
+    'the kind of a file system',
+    (fs) => [fs.statfsSync('/proc').type, fs.statfsSync('/proc/self/ns/net').type, fs.statfsSync('/').bsize],
+  ],
+  [
+    'names of a folder',
+    (fs, d) => [['c', 'a', '.hidden', 'é'].map((n) => fs.writeFileSync(`${d}/${n}`, '')), fs.readdirSync(d).toSorted()],
+  ],
+  [
+    'names of a large folder',
+    (fs, d) => {
+      for (let i = 0; i < 3000; i++) fs.writeFileSync(`${d}/file-with-a-long-name-${i}`, '')
+      return fs.readdirSync(d).toSorted()
+    },
+  ],
+  [
+    'folders below folders',
+    (fs, d) => [
+      fs.mkdirSync(`${d}/a/b/c`, { recursive: true })?.endsWith('/a'),
+      fs.mkdirSync(`${d}/a/b/c`, { recursive: true }),
+      fs.statSync(`${d}/a/b/c`).isDirectory(),
+    ],
+  ],
+  ['mode of a folder', (fs, d) => [fs.mkdirSync(`${d}/a`, { mode: 0o700 }), fs.statSync(`${d}/a`).mode]],
+  [
+    'a trailing slash',
+    (fs, d) => [fs.mkdirSync(`${d}/a/b/`, { recursive: true })?.endsWith('/a'), fs.existsSync(`${d}/a/b`)],
+  ],
+  [
+    'rename',
+    (fs, d) => [
+      fs.writeFileSync(`${d}/a`, '1'),
+      fs.writeFileSync(`${d}/b`, '2'),
+      fs.renameSync(`${d}/a`, `${d}/b`),
+      fs.readFileSync(`${d}/b`, 'utf8'),
+      fs.readdirSync(d),
+    ],
+  ],
+  ['link', (fs, d) => [fs.writeFileSync(`${d}/a`, '1'), fs.linkSync(`${d}/a`, `${d}/b`), fs.statSync(`${d}/b`).nlink]],
+  ['unlink', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.unlinkSync(`${d}/a`), fs.existsSync(`${d}/a`)]],
+  ['rm of nothing, forced', (fs, d) => fs.rmSync(`${d}/no`, { force: true })],
+  ['rmdir', (fs, d) => [fs.mkdirSync(`${d}/a`), fs.rmdirSync(`${d}/a`), fs.existsSync(`${d}/a`)]],
+  ['access', (fs) => fs.accessSync('/etc/passwd', fs.constants.R_OK)],
+]
+
+const FAILURES: readonly [name: string, (fs: Fs, folder: string) => unknown][] = [
+  ['open', (fs, d) => fs.openSync(`${d}/no`)],
+  ['openSync wx of a file that is there', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.openSync(`${d}/a`, 'wx')]],
+  ['close', (fs) => fs.closeSync(4000)],
+  ['read', (fs) => fs.readSync(4000, new Uint8Array(1))],
+  ['write', (fs) => fs.writeSync(4000, 'x')],
+  ['readFile of nothing', (fs, d) => fs.readFileSync(`${d}/no`, 'utf8')],
+  ['readFile of a folder', (fs, d) => fs.readFileSync(d, 'utf8')],
+  ['writeFile below a file', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.writeFileSync(`${d}/a/b`, '')]],
+  ['stat', (fs, d) => fs.statSync(`${d}/no`)],
+  ['lstat', (fs, d) => fs.lstatSync(`${d}/no`)],
+  ['fstat', (fs) => fs.fstatSync(4000)],
+  ['statfs', (fs, d) => fs.statfsSync(`${d}/no`)],
+  ['access', (fs, d) => fs.accessSync(`${d}/no`)],
+  ['readdir', (fs, d) => fs.readdirSync(`${d}/no`)],
+  ['readdir of a file', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.readdirSync(`${d}/a`)]],
+  ['mkdir', (fs, d) => fs.mkdirSync(`${d}/no/a`)],
+  ['mkdir of what is there', (fs, d) => fs.mkdirSync(d)],
+  ['unlink', (fs, d) => fs.unlinkSync(`${d}/no`)],
+  ['rmdir', (fs, d) => [fs.mkdirSync(`${d}/a/b`, { recursive: true }), fs.rmdirSync(`${d}/a`)]],
+  ['rename', (fs, d) => fs.renameSync(`${d}/no`, `${d}/b`)],
+  ['link', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.linkSync(`${d}/a`, `${d}/a`)]],
+  ['symlink', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.symlinkSync('x', `${d}/a`)]],
+  ['readlink', (fs, d) => fs.readlinkSync(d)],
+  ['fsync', (fs) => fs.fsyncSync(4000)],
+  ['ftruncate', (fs) => fs.ftruncateSync(4000)],
+  ['fchmod', (fs) => fs.fchmodSync(4000, 0o600)],
+  ['a name that is too long', (fs, d) => fs.openSync(`${d}/${'x'.repeat(300)}`, 'w')],
+]
+
+test.each(SUCCESSES)('files does as node:fs does: %s', (_, use) => {
+  const mine = outcome(files, folders.files, use)
+  expect(mine).toEqual(outcome(real as unknown as Fs, folders.real, use))
+  expect(mine).toHaveProperty('returned')
+})
+
+test.each(FAILURES)('files fails as node:fs fails: %s', (_, use) => {
+  const mine = outcome(files, folders.files, use)
+  expect(mine).toEqual(outcome(real as unknown as Fs, folders.real, use))
+  expect(mine).toHaveProperty('code')
+})
+
+test.each(['open', 'stat', 'rename'] as const)('%s refuses a NUL in a path, and nothing is done', (name) => {
+  const path = `${folders.files}/a\0b`
+  const uses = {
+    open: () => files.openSync(path, 'w'),
+    stat: () => files.statSync(path),
+    rename: () => files.renameSync(folders.files, path),
+  }
+  expect(uses[name]).toThrow(/without null bytes/)
+  expect(files.readdirSync(folders.files)).toEqual([])
+})
+
+test('every constant has the value that Node gives it', () => {
+  const values = Object.entries(files.constants)
+  expect(values.map(([name]) => [name, (real.constants as Record<string, number>)[name]])).toEqual(values)
+})
+
+test('descriptors are closed by exec', () => {
+  const fd = files.openSync('/proc/self/comm')
+  const flags = /flags:\s*(\d+)/.exec(real.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0'
+  files.closeSync(fd)
+  expect(Number.parseInt(flags, 8) & 0o2000000).toBe(0o2000000)
+})
