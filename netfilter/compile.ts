@@ -55,6 +55,8 @@ const compileDynset = (statement: Of<'dynset'>, table: Table): Instruction[] => 
 }
 
 const NAT_FLAGS: Readonly<Record<NatFlag, number>> = { random: 4, persistent: 8, 'fully-random': 16 }
+/** NF_NAT_RANGE_PROTO_SPECIFIED, which the kernel also sets itself. */
+const PROTO_SPECIFIED = 2
 const natFlags = (flags: readonly NatFlag[] = []): number => flags.reduce((sum, flag) => sum | NAT_FLAGS[flag], 0)
 
 /** Registers that hold address and port: of a map both, one after the other; else each where a register begins. */
@@ -71,7 +73,7 @@ const compileNat = (statement: Of<'dnat' | 'snat'>, table: Table): Instruction[]
       familyNumber(family ?? table.family),
       to === undefined ? undefined : REG,
       port === undefined && portOfMap === undefined ? undefined : registerAt(portSlot),
-      natFlags(flags),
+      natFlags(flags) | (port === undefined ? 0 : PROTO_SPECIFIED),
     ),
   ]
 }
@@ -129,7 +131,7 @@ const compileStatement = (statement: Statement, table: Table): Instruction[] => 
     case 'redirect': {
       const { port, flags } = statement
       if (port === undefined) return [op.redir(undefined, natFlags(flags))]
-      return [...load(port, table, 0), op.redir(REG, natFlags(flags))]
+      return [...load(port, table, 0), op.redir(REG, natFlags(flags) | PROTO_SPECIFIED)]
     }
     case 'reject':
       return [op.reject(...REJECTS[statement.with])]

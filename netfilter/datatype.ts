@@ -84,6 +84,7 @@ export const DATA_TYPES = {
   },
   mark: { id: 19, bytes: 4, order: 'host', form: 'number', hex: true },
   iface_index: { id: 20, bytes: 4, order: 'host', form: 'number' },
+  iface_type: { id: 21, bytes: 2, order: 'host', form: 'number', names: { ether: 1, loopback: 772 } },
   uid: { id: 24, bytes: 4, order: 'host', form: 'number' },
   ct_state: {
     id: 26,

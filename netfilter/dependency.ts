@@ -1,7 +1,7 @@
 /** What must be known of a packet before a field of a header is read: that it has this header. A rule that has not said so
  *  gets the check in front of the statement that reads, as in stock `nft`; without it the bytes of another protocol would
  *  be taken for the field. */
-import { type Expr, meta, type PayloadField } from './expression.ts'
+import { type Expr, meta, type PayloadField, payload } from './expression.ts'
 import type { Statement, TableFamily } from './ruleset.ts'
 import { equals } from './statement.ts'
 
@@ -9,13 +9,20 @@ import { equals } from './statement.ts'
 export interface Known {
   readonly network?: string
   readonly transport?: string
+  /** True when it arrived on a link with Ethernet headers. */
+  readonly ethernet?: true
 }
 
 /** What all packets of a family are known to be. */
-export const knownOf = (family: TableFamily): Known => (family === 'ip' || family === 'ip6' ? { network: family } : {})
+export const knownOf = (family: TableFamily): Known => {
+  if (family === 'ip' || family === 'ip6') return { network: family }
+  return family === 'inet' ? {} : { ethernet: true }
+}
 
-const networkCheck = (protocol: string, family: TableFamily): Statement =>
-  family === 'inet' ? equals(meta('nfproto'), protocol === 'ip' ? 'ipv4' : 'ipv6') : equals(meta('protocol'), protocol)
+const networkCheck = (protocol: string, family: TableFamily): Statement => {
+  if (family === 'inet') return equals(meta('nfproto'), protocol === 'ip' ? 'ipv4' : 'ipv6')
+  return protocol === 'arp' ? equals(payload('ether type'), 'arp') : equals(meta('protocol'), protocol)
+}
 
 const NETWORK: readonly string[] = ['ip', 'ip6', 'arp']
 /** Protocols over IP, by the name of their number, and the network protocol of those that belong to one. */
@@ -43,13 +50,21 @@ const requireTransport = (protocol: string, known: Known): Check => {
   return { check: equals(meta('l4proto'), name), known: { ...known, transport: name } }
 }
 
+const requireEthernet = (known: Known): Check =>
+  known.ethernet ? { known } : { check: equals(meta('iiftype'), 'ether'), known: { ...known, ethernet: true } }
+
+/** ICMP belongs to one network protocol, which is checked first; nothing else over IP does. */
+const networkOfField = (protocol: string): string | undefined =>
+  NETWORK.includes(protocol) ? protocol : TRANSPORT[protocol]?.network
+
 const protocolOf = (field: PayloadField): string => field.slice(0, field.indexOf(' '))
 
-const requireField = (field: PayloadField, known: Known, family: TableFamily): Check => {
+const requireField = (field: PayloadField, known: Known, family: TableFamily): readonly Check[] => {
   const protocol = protocolOf(field)
-  if (NETWORK.includes(protocol)) return requireNetwork(protocol, known, family)
-  if (TRANSPORT[protocol] !== undefined) return requireTransport(protocol, known)
-  return { known }
+  if (protocol === 'ether') return [requireEthernet(known)]
+  const network = networkOfField(protocol)
+  const first: Check = network === undefined ? { known } : requireNetwork(network, known, family)
+  return TRANSPORT[protocol] === undefined ? [first] : [first, requireTransport(protocol, first.known)]
 }
 
 /** Fields of headers that an expression reads, in order. */
@@ -96,11 +111,12 @@ export const dependencies = (
 ): { readonly checks: readonly Statement[]; readonly known: Known } => {
   const checks: Statement[] = []
   let now = known
-  for (const field of expressionsOf(statement).flatMap(fieldsOf)) {
-    const { check, known: then } = requireField(field, now, family)
-    if (check !== undefined) checks.push(check)
-    now = then
+  const pass = (check: Check): void => {
+    if (check.check !== undefined) checks.push(check.check)
+    now = check.known
   }
+  for (const field of expressionsOf(statement).flatMap(fieldsOf)) requireField(field, now, family).forEach(pass)
+  if (statement.kind === 'reject' && statement.with === 'tcp reset') pass(requireTransport('tcp', now))
   return { checks, known: now }
 }
 

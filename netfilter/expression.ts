@@ -11,6 +11,7 @@ export const META = {
   oif: { key: 5, type: 'iface_index' },
   iifname: { key: 6, type: 'ifname' },
   oifname: { key: 7, type: 'ifname' },
+  iiftype: { key: 8, type: 'iface_type' },
   skuid: { key: 10, type: 'uid' },
   nfproto: { key: 15, type: 'nf_proto' },
   l4proto: { key: 16, type: 'inet_proto' },

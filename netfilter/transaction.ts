@@ -62,6 +62,9 @@ const setFlags = (set: SetDecl): number =>
   (set.timeout === undefined ? 0 : nf.NFT_SET_TIMEOUT) |
   (set.dynamic === true ? nf.NFT_SET_EVAL : 0)
 
+/** A dynamic set must not grow without end: 65,535 unless it says otherwise, as in `nft`. */
+export const sizeOf = (set: SetDecl): number | undefined => set.size ?? (set.dynamic === true ? 65_535 : undefined)
+
 /** The set as the kernel is told of it. */
 export const setSpec = (set: SetDecl): SetSpec => ({
   name: set.name,
@@ -71,7 +74,7 @@ export const setSpec = (set: SetDecl): SetSpec => ({
   userdata: setUserdata(set),
   ...(set.data === undefined ? {} : dataSpec(set.data)),
   ...(set.interval === true && set.key.length > 1 ? { fields: set.key.map((type) => specOf(type).bytes) } : {}),
-  ...(set.size === undefined ? {} : { size: set.size }),
+  size: sizeOf(set) ?? 0,
   ...(set.timeout === undefined || set.timeout === 0 ? {} : { timeout: BigInt(set.timeout * 1000) }),
   ...(set.counter === true ? { instruction: counter } : {}),
 })
