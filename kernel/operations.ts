@@ -1,11 +1,13 @@
 /** The operations of every kind of fact. A kind without an entry does not compile. */
 import { addrOperations } from './addr.ts'
 import { bridgeVlanOperations } from './bridge-vlan.ts'
+import { filterOperations } from './filter.ts'
 import { iptablesOperations } from './iptables.ts'
 import { linkOperations } from './link.ts'
 import { linkSettingsOperations } from './link-settings.ts'
 import { neighOperations } from './neigh.ts'
 import type { Fact, Operations } from './plan.ts'
+import { qdiscOperations } from './qdisc.ts'
 import { routeOperations } from './route.ts'
 import { settleOperations } from './settle.ts'
 import { sysctlOperations } from './sysctl.ts'
@@ -21,6 +23,8 @@ const OPERATIONS: Table = {
   'bridge-vlan': bridgeVlanOperations,
   sysctl: sysctlOperations,
   settle: settleOperations,
+  qdisc: qdiscOperations,
+  filter: filterOperations,
   iptables: iptablesOperations,
 }
 

@@ -3,11 +3,13 @@
  *  type and its operations; `kernel/operations.ts` maps kind to operations. */
 import type { AddrFact } from './addr.ts'
 import type { BridgeVlanFact } from './bridge-vlan.ts'
+import type { FilterFact } from './filter.ts'
 import type { IptablesFact } from './iptables.ts'
 import type { Kernel } from './kernel.ts'
 import type { LinkFact } from './link.ts'
 import type { LinkSettingsFact } from './link-settings.ts'
 import type { NeighFact } from './neigh.ts'
+import type { QdiscFact } from './qdisc.ts'
 import type { RouteFact } from './route.ts'
 import type { SettleFact } from './settle.ts'
 import type { SysctlFact } from './sysctl.ts'
@@ -25,6 +27,8 @@ export type Fact =
   | SysctlFact
   | SettleFact
   | IptablesFact
+  | QdiscFact
+  | FilterFact
 
 export type Plan = readonly Fact[]
 

@@ -227,21 +227,29 @@ const decodeLink = ({ body }: Received): Link => {
   }
 }
 
-/** The link called `name`; undefined when there is none. @throws NetlinkError */
-export const getLink = (socket: NetlinkSocket, name: string): Link | undefined => {
+const find = (
+  socket: NetlinkSocket,
+  operation: string,
+  header: Uint8Array,
+  attrs: readonly Attr[],
+): Link | undefined => {
   try {
-    const received = socket.request(`ip link show ${name}`, {
-      type: RTM_GETLINK,
-      flags: NLM_F_REQUEST | NLM_F_ACK,
-      header: ifinfomsg(),
-      attrs: [[IFLA_IFNAME, name]],
-    })
+    const flags = NLM_F_REQUEST | NLM_F_ACK
+    const received = socket.request(operation, { type: RTM_GETLINK, flags, header, attrs })
     return received[0] === undefined ? undefined : decodeLink(received[0])
   } catch (error) {
     if (isNotFound(error)) return undefined
     throw error
   }
 }
+
+/** The link called `name`; undefined when there is none. @throws NetlinkError */
+export const getLink = (socket: NetlinkSocket, name: string): Link | undefined =>
+  find(socket, `ip link show ${name}`, ifinfomsg(), [[IFLA_IFNAME, name]])
+
+/** The link with `index`; undefined when there is none. @throws NetlinkError */
+export const getLinkAt = (socket: NetlinkSocket, index: number): Link | undefined =>
+  find(socket, 'ip link show', ifinfomsg(index), [])
 
 /** Every link of the socket's namespace. @throws NetlinkError */
 export const dumpLinks = (socket: NetlinkSocket): Link[] =>
