@@ -31,7 +31,7 @@ const linksOf = (folder: string, types: readonly string[]): readonly string[] =>
 const planUninstall = (folder: string, types: readonly string[]): readonly Step[] => {
   if (!existsSync(folder)) return []
   const links = linksOf(folder, types).map((name): Step => {
-    const isKept = existsSync(join(folder, KEPT_FOLDER, name))
+    const isKept = lstatSync(join(folder, KEPT_FOLDER, name), { throwIfNoEntry: false }) !== undefined
     return { name, action: isKept ? 'put back' : 'removed' }
   })
   const files = FILES.filter((name) => existsSync(join(folder, name)))

@@ -4,14 +4,18 @@ import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { CniError, ERR_TRY_AGAIN } from '../../cni/error.ts'
 import { addon, LOCK_EX, LOCK_NB } from '../../native/addon.ts'
+import { EAGAIN } from '../../netlink/error.ts'
 
 /** What an interrupted `install` leaves; the next one removes it. */
 const STAGE = '.podwire-stage'
+
+const isHeld = (error: unknown): boolean => error instanceof Error && 'errno' in error && error.errno === EAGAIN
 
 const lock = (descriptor: number, folder: string): void => {
   try {
     addon().flock(descriptor, LOCK_EX | LOCK_NB)
   } catch (error) {
+    if (!isHeld(error)) throw error
     throw new CniError(ERR_TRY_AGAIN, `another podwire is changing ${folder}`, 'run this again when it is done', {
       cause: error,
     })

@@ -12,7 +12,7 @@ import {
   symlinkSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import type { Step } from './steps.ts'
+import { type Step, THERE } from './steps.ts'
 
 /** Where plugins of another origin are kept that a link of podwire replaced. */
 export const KEPT_FOLDER = '.podwire-replaced'
@@ -46,8 +46,12 @@ const placeLink = (folder: string, stage: string, step: Extract<Step, { kind: 'l
   renameSync(join(stage, step.name), join(folder, step.name))
 }
 
-/** Takes the steps of `planInstall`. `attempt` is called with the executable to be, and throws when it does not work.
- *  The links are symbolic and relative: `bridge -> podwire`. @throws CniError, Error (file system) */
+const stageFiles = (stage: string, files: readonly Extract<Step, { kind: 'file' }>[]): void => {
+  for (const step of files) stageFile(stage, step)
+}
+
+/** Takes the steps of `planInstall`, those that are needed. `attempt` is called with the executable to be, and throws when
+ *  it does not work. The links are symbolic and relative: `bridge -> podwire`. @throws CniError, Error (file system) */
 export const placeFiles = (
   folder: string,
   stage: string,
@@ -55,10 +59,10 @@ export const placeFiles = (
   attempt: (program: string) => void,
 ): void => {
   const files = steps.filter((step) => step.kind === 'file')
-  const links = steps.filter((step) => step.kind === 'link')
-  for (const step of files) stageFile(stage, step)
-  attempt(join(stage, 'podwire'))
-  for (const { name } of files) renameSync(join(stage, name), join(folder, name))
-  for (const step of links) placeLink(folder, stage, step)
+  const isNew = files.some(({ action }) => action !== THERE)
+  if (isNew) stageFiles(stage, files)
+  attempt(join(isNew ? stage : folder, 'podwire'))
+  if (isNew) for (const { name } of files) renameSync(join(stage, name), join(folder, name))
+  for (const step of steps) if (step.kind === 'link' && step.action !== THERE) placeLink(folder, stage, step)
   syncFile(folder)
 }

@@ -23,18 +23,21 @@ export type Step =
     }
   | { readonly kind: 'foreign'; readonly name: string; readonly action: string; readonly note: string }
 
+/** The action of a step that finds its work done. */
+export const THERE = 'is there'
+
 const lstatOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false })
 const identityOf = (path: string): string | undefined => {
   const stat = statSync(path, { throwIfNoEntry: false })
   return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`
 }
 
+const isLink = (path: string): boolean => lstatOf(path)?.isSymbolicLink() === true && readlinkSync(path) === 'podwire'
+
 /** Whether `folder/name` is a link to the podwire beside it, symbolic or hard. */
 export const isOurs = (folder: string, name: string): boolean => {
-  const path = join(folder, name)
-  if (lstatOf(path)?.isSymbolicLink() && readlinkSync(path) === 'podwire') return true
-  const identity = identityOf(path)
-  return identity !== undefined && identity === identityOf(join(folder, 'podwire'))
+  const identity = identityOf(join(folder, name))
+  return isLink(join(folder, name)) || (identity !== undefined && identity === identityOf(join(folder, 'podwire')))
 }
 
 const refuseFolder = (path: string): void => {
@@ -47,7 +50,7 @@ const fileStep = (folder: string, name: FileName, source: string): Step => {
   refuseFolder(path)
   const from = join(source, name)
   const note = megabytes(statSync(from).size)
-  if (identityOf(path) === identityOf(from)) return { kind: 'file', name, source: from, action: 'is there', note: '' }
+  if (identityOf(path) === identityOf(from)) return { kind: 'file', name, source: from, action: THERE, note: '' }
   const action = lstatOf(path) === undefined ? 'installed' : 'replaced'
   return { kind: 'file', name, source: from, action, note }
 }
@@ -55,8 +58,10 @@ const fileStep = (folder: string, name: FileName, source: string): Step => {
 const linkStep = (folder: string, name: string): Step => {
   const path = join(folder, name)
   refuseFolder(path)
-  if (lstatOf(path) === undefined) return { kind: 'link', name, keeps: false, action: 'linked', note: '' }
-  if (isOurs(folder, name)) return { kind: 'link', name, keeps: false, action: 'is there', note: '' }
+  if (isLink(path)) return { kind: 'link', name, keeps: false, action: THERE, note: '' }
+  // a hard link would stay behind when the executable is replaced
+  if (lstatOf(path) === undefined || isOurs(folder, name))
+    return { kind: 'link', name, keeps: false, action: 'linked', note: '' }
   return { kind: 'link', name, keeps: true, action: 'replaced', note: 'the other one is kept' }
 }
 
