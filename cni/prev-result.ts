@@ -1,5 +1,6 @@
 /** prevResult as the plugin that made it reads it: it is the result of the whole chain, so its own interface is searched for
  *  and never taken by position. SPEC.md §3. */
+import type { Cidr } from '../addr/cidr.ts'
 import { CniError, ERR_CONFIG } from './error.ts'
 import type { Call } from './plugin.ts'
 import type { IpConfig, Result, Route } from './result.ts'
@@ -27,3 +28,7 @@ export const recordedAddressing = (call: Call, prevResult: Result): Addressing =
     routes: prevResult.routes ?? [],
   }
 }
+
+/** The addresses of this attachment as prevResult has them; none when the runtime sent none (a second DEL, a lost cache). */
+export const recordedAddresses = (call: Call): readonly Cidr[] =>
+  call.prevResult === undefined ? [] : recordedAddressing(call, call.prevResult).ips.map(({ address }) => address)

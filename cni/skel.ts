@@ -67,9 +67,9 @@ const runInProcess = (entry: Entry, verb: Verb, { env, stdin, registry }: Reques
 /** The result as it is printed: in the configuration's version, or as it came in when the plugin returned `prevResult`
  *  itself. */
 const printed = (call: Call, result: Result): object => {
-  const version = call.conf.cniVersion as Version
-  const raw = (parseJson(call.stdin).prevResult ?? call.conf.prevResult) as JsonObject | undefined
-  return result === call.prevResult && raw !== undefined ? { cniVersion: version, ...raw } : resultIn(version, result)
+  const { cniVersion, prevResult } = call.conf
+  if (result !== call.prevResult) return resultIn(cniVersion as Version, result)
+  return { cniVersion, ...(prevResult as JsonObject) }
 }
 
 /** Undoes an ADD whose result cannot be told to the runtime. */
