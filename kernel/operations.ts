@@ -6,6 +6,7 @@ import { iptablesOperations } from './iptables.ts'
 import { linkOperations } from './link.ts'
 import { linkSettingsOperations } from './link-settings.ts'
 import { neighOperations } from './neigh.ts'
+import { nftOperations } from './nft.ts'
 import type { Fact, Operations } from './plan.ts'
 import { qdiscOperations } from './qdisc.ts'
 import { routeOperations } from './route.ts'
@@ -26,6 +27,7 @@ const OPERATIONS: Table = {
   qdisc: qdiscOperations,
   filter: filterOperations,
   iptables: iptablesOperations,
+  nft: nftOperations,
 }
 
 export const operationsOf = <F extends Fact>(fact: F): Operations<F> =>

@@ -9,6 +9,7 @@ import type { Kernel } from './kernel.ts'
 import type { LinkFact } from './link.ts'
 import type { LinkSettingsFact } from './link-settings.ts'
 import type { NeighFact } from './neigh.ts'
+import type { NftFact } from './nft.ts'
 import type { QdiscFact } from './qdisc.ts'
 import type { RouteFact } from './route.ts'
 import type { SettleFact } from './settle.ts'
@@ -27,6 +28,7 @@ export type Fact =
   | SysctlFact
   | SettleFact
   | IptablesFact
+  | NftFact
   | QdiscFact
   | FilterFact
 

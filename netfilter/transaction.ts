@@ -1,7 +1,15 @@
 /** A table into the netlink messages that make it: table, sets, chains, rules, in the order that references need. */
 import type { Message } from '../netlink/message.ts'
 import { u32 } from '../netlink/message.ts'
-import { delTable, newChain, newRule, newSet, newTable, type SetSpec } from '../netlink/nftables.ts'
+import {
+  delTable,
+  type Hook as HookSpec,
+  newChain,
+  newRule,
+  newSet,
+  newTable,
+  type SetSpec,
+} from '../netlink/nftables.ts'
 import { delElements, type ElementSpec, newElements } from '../netlink/nftables-element.ts'
 import { counter } from '../netlink/nftables-opcode.ts'
 import * as nf from '../netlink/nftables-uapi.ts'
@@ -84,7 +92,8 @@ const dataSpec = (data: readonly DataType[] | 'verdict'): { dataType: number; da
     ? { dataType: nf.NFT_DATA_VERDICT, dataLength: 0 }
     : { dataType: numberOfTypes(data), dataLength: lengthOfTypes(data) }
 
-const hookSpec = (base: BaseChain, family: TableFamily): Parameters<typeof newChain>[2] => ({
+/** Where a base chain is hooked, as numbers. */
+export const hookSpec = (base: BaseChain, family: TableFamily): HookSpec => ({
   type: base.type,
   hook: hookNumber(base.hook, family),
   priority: base.priority,

@@ -1,0 +1,74 @@
+/** A table of ours in the kernel: made when it is absent, replaced when another version of podwire laid it out otherwise.
+ *  Which layout a table has stands in its comment, as a hash. */
+
+import { idOf } from '../netfilter/family.ts'
+import type { Table } from '../netfilter/ruleset.ts'
+import { createTable, deleteTable, setSpec } from '../netfilter/transaction.ts'
+import { ENOENT, NetlinkError } from '../netlink/error.ts'
+import type { Message } from '../netlink/message.ts'
+import type { SetSpec } from '../netlink/nftables.ts'
+import { decodeTable, dumpSets, getTable, readGeneration } from '../netlink/nftables-dump.ts'
+import { dumpElements, type ElementSpec, newElements } from '../netlink/nftables-element.ts'
+import { decodeComment } from '../netlink/nftables-userdata.ts'
+import type { NetlinkSocket } from '../netlink/socket.ts'
+import { hashOf } from './owner.ts'
+
+const HASH_LENGTH = 16
+
+/** `table` with the comment that says its layout. */
+export const withLayout = (table: Table): Table => ({
+  ...table,
+  comment: `${table.comment ?? 'podwire'}, layout ${hashOf(HASH_LENGTH, JSON.stringify(table))}`,
+})
+
+/** The comment of a table; undefined when there is none. @throws NetlinkError */
+export const tableComment = (socket: NetlinkSocket, table: Pick<Table, 'family' | 'name'>): string | undefined => {
+  const [reply] = socket.exchange([getTable(idOf(table))])
+  if (reply?.errno === ENOENT) return undefined
+  if (reply === undefined || reply.errno !== 0)
+    throw new NetlinkError(`nft list table ${table.family} ${table.name}`, reply?.errno ?? 0, reply?.extack)
+  return reply.messages[0] === undefined ? undefined : decodeComment(decodeTable(reply.messages[0]).userdata)
+}
+
+/** What has to be sent before elements can be added: nothing, the table, or the table in place of the one that is there. */
+export interface Preparation {
+  readonly messages: readonly Message[]
+  /** The transaction only holds for this generation: it replaces what was read. */
+  readonly generation?: number
+}
+
+const compareKeys = (a: Uint8Array, b: Uint8Array): number => {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return (a[i] ?? 0) - (b[i] ?? 0)
+  return 0
+}
+/** In ascending order, the end of an interval before a beginning at the same key: the only order in which intervals can
+ *  be added again. */
+export const inOrder = (elements: readonly ElementSpec[]): ElementSpec[] =>
+  elements.toSorted((a, b) => compareKeys(a.key, b.key) || (b.flags ?? 0) - (a.flags ?? 0))
+
+const isSameKind = (a: SetSpec, b: SetSpec): boolean =>
+  a.flags === b.flags && a.keyType === b.keyType && a.keyLength === b.keyLength && a.dataType === b.dataType
+
+/** Elements of the sets that the new layout has too, with the same types. */
+const keptElements = (socket: NetlinkSocket, table: Table): Message[] => {
+  const id = idOf(table)
+  const wanted = new Map(table.sets.map((set) => [set.name, setSpec(set)]))
+  return dumpSets(socket, id).flatMap((set) => {
+    const same = wanted.get(set.name)
+    return same !== undefined && isSameKind(same, set)
+      ? newElements(id, set.name, inOrder(dumpElements(socket, id, set.name)))
+      : []
+  })
+}
+
+const replacement = (socket: NetlinkSocket, table: Table): Preparation => {
+  const generation = readGeneration(socket)
+  return { messages: [deleteTable(table), ...createTable(table), ...keptElements(socket, table)], generation }
+}
+
+/** What brings `table` (with its layout) into the kernel. @throws NetlinkError */
+export const prepareTable = (socket: NetlinkSocket, table: Table): Preparation => {
+  const comment = tableComment(socket, table)
+  if (comment === table.comment) return { messages: [] }
+  return comment === undefined ? { messages: createTable(table, true) } : replacement(socket, table)
+}
