@@ -2,16 +2,18 @@
  *  work from names and owners alone. SPEC.md §2; upstream plugins/main/bridge. */
 import { ipamAdd, ipamCheck, ipamDel, ipamGc, ipamStatus } from '../../cni/ipam.ts'
 import type { Call, Plugin, Preview } from '../../cni/plugin.ts'
-import { recordedAddressing, requirePrevResult } from '../../cni/prev-result.ts'
+import { recordedAddresses, recordedAddressing, requirePrevResult } from '../../cni/prev-result.ts'
 import { releasingOnFailure } from '../../cni/recover.ts'
 import type { Result } from '../../cni/result.ts'
 import { runAll } from '../../cni/steps.ts'
 import { apply, requireNoDrift } from '../../kernel/apply.ts'
 import { derivedEnds, recordedEnds, refuseTaken, removeEnds, sweepEnds } from '../../kernel/ends.ts'
 import { type Kernel, podReachable, withKernel } from '../../kernel/kernel.ts'
+import { removeMasquerade, sweepMasquerade } from '../../kernel/masquerade.ts'
 import { ownerOf } from '../../kernel/owner.ts'
 import { getLink } from '../../netlink/link.ts'
 import { type BridgeConf, parseBridgeConf } from './conf.ts'
+import { removeMacspoof, sweepMacspoof } from './macspoofchk.ts'
 import { completeAddressing, planBridge } from './plan.ts'
 import { newBridgeMac, refuseOtherBridge, removeIdleBridge } from './port.ts'
 import { resultOf } from './result.ts'
@@ -42,6 +44,8 @@ const del = (_conf: BridgeConf, call: Call): void =>
   withKernel(call.netns, (kernel) =>
     runAll(
       () => removeEnds(ownerOf(call), kernel, podReachable(kernel)),
+      () => removeMasquerade(ownerOf(call), recordedAddresses(call), kernel),
+      () => removeMacspoof(ownerOf(call), kernel),
       () => ipamDel(call),
     ),
   )
@@ -50,6 +54,8 @@ const gc = (conf: BridgeConf, call: Call): void =>
   withKernel('', (kernel) =>
     runAll(
       () => sweepEnds(call.conf.name, call.valid, kernel),
+      () => sweepMasquerade(call.conf.name, call.valid, kernel),
+      () => sweepMacspoof(call.conf.name, call.valid, kernel),
       () => {
         if (call.valid.length === 0) removeIdleBridge(conf.bridge, kernel)
       },

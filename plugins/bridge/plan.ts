@@ -5,11 +5,13 @@ import type { Mac } from '../../addr/mac.ts'
 import type { Addressing } from '../../cni/prev-result.ts'
 import type { IpConfig, Result, Route } from '../../cni/result.ts'
 import type { Ends } from '../../kernel/ends.ts'
+import { masqueradeFacts } from '../../kernel/masquerade.ts'
 import { commentOf, linkNameOf, type Owner, SHARED_ALIAS } from '../../kernel/owner.ts'
 import type { Fact, Plan } from '../../kernel/plan.ts'
 import { defaultRouteOf, forwardingFacts, planPodInterface, routeFact } from '../../kernel/pod-interface.ts'
 import type { PortVlan } from '../../netlink/bridge-vlan.ts'
 import type { BridgeConf } from './conf.ts'
+import { macspoofFact } from './macspoofchk.ts'
 
 /** How long a new port may take until the bridge forwards for it. */
 const PORT_TIMEOUT_MS = 2500
@@ -171,12 +173,24 @@ const podFacts = (conf: BridgeConf, ends: Ends, { ips, routes }: Addressing): Pl
   ]
 }
 
+const filterFacts = (conf: BridgeConf, owner: Owner, ends: Ends, { ips }: Addressing): Fact[] => [
+  ...(conf.ipMasq && ends.owned
+    ? masqueradeFacts(
+        conf.ipMasqBackend,
+        owner,
+        ips.map(({ address }) => address),
+      )
+    : []),
+  ...(conf.macspoofchk && ends.owned ? [macspoofFact(owner, ends)] : []),
+]
+
 const settleFacts = (conf: BridgeConf, ends: Ends): Fact[] =>
   conf.disableContainerInterface
     ? []
     : [{ kind: 'settle', ns: 'node', dev: ends.host.name, until: 'carrier', timeout: PORT_TIMEOUT_MS }]
 
-/** The plan of one attachment. @param bridgeMac for the case that the bridge is missing */
+/** The plan of one attachment. What another implementation attached is held to its links, addresses and routes alone.
+ *  @param bridgeMac for the case that the bridge is missing */
 export const planBridge = (
   conf: BridgeConf,
   owner: Owner,
@@ -187,5 +201,6 @@ export const planBridge = (
   ...bridgeFacts(conf, bridgeMac),
   ...pairFacts(conf, ends, owner),
   ...podFacts(conf, ends, addressing),
+  ...filterFacts(conf, owner, ends, addressing),
   ...settleFacts(conf, ends),
 ]

@@ -2,7 +2,7 @@
 import { CniError, ERR_CONFIG } from '../../cni/error.ts'
 import { ipamAdd, ipamCheck, ipamDel, ipamGc, ipamStatus, ipamTypeOf } from '../../cni/ipam.ts'
 import type { Call, Plugin, Preview } from '../../cni/plugin.ts'
-import { recordedAddressing, requirePrevResult } from '../../cni/prev-result.ts'
+import { recordedAddresses, recordedAddressing, requirePrevResult } from '../../cni/prev-result.ts'
 import { releasingOnFailure } from '../../cni/recover.ts'
 import type { Result } from '../../cni/result.ts'
 import { runAll } from '../../cni/steps.ts'
@@ -17,6 +17,7 @@ import {
   sweepEnds,
 } from '../../kernel/ends.ts'
 import { podReachable, withKernel } from '../../kernel/kernel.ts'
+import { removeMasquerade, sweepMasquerade } from '../../kernel/masquerade.ts'
 import { ownerOf } from '../../kernel/owner.ts'
 import { type PtpConf, parsePtpConf } from './conf.ts'
 import { planPtp, requireGateways } from './plan.ts'
@@ -85,6 +86,7 @@ const del = (_conf: PtpConf, call: Call): void =>
   withKernel(call.netns, (kernel) =>
     runAll(
       () => removeEnds(ownerOf(call), kernel, podReachable(kernel)),
+      () => removeMasquerade(ownerOf(call), recordedAddresses(call), kernel),
       () => ipamDel(call),
     ),
   )
@@ -93,6 +95,7 @@ const gc = (_conf: PtpConf, call: Call): void =>
   withKernel('', (kernel) =>
     runAll(
       () => sweepEnds(call.conf.name, call.valid, kernel),
+      () => sweepMasquerade(call.conf.name, call.valid, kernel),
       () => ipamGc(call),
     ),
   )

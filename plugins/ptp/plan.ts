@@ -6,6 +6,7 @@ import { CniError, ERR_CONFIG } from '../../cni/error.ts'
 import type { Addressing } from '../../cni/prev-result.ts'
 import type { IpConfig } from '../../cni/result.ts'
 import type { Ends } from '../../kernel/ends.ts'
+import { masqueradeFacts } from '../../kernel/masquerade.ts'
 import { commentOf, type Owner } from '../../kernel/owner.ts'
 import type { Fact, Plan } from '../../kernel/plan.ts'
 import { forwardingFacts, planPodInterface, routeFact } from '../../kernel/pod-interface.ts'
@@ -69,6 +70,13 @@ export const planPtp = (
     ...ips.flatMap((ip) => hostFacts(ends.host.name, ip)),
     ...ips.flatMap((ip) => podRoutes(ends.pod.name, ip)),
     ...routes.map((route) => routeFact(pod, route)),
+    ...(conf.ipMasq && ends.owned
+      ? masqueradeFacts(
+          conf.ipMasqBackend,
+          owner,
+          ips.map(({ address }) => address),
+        )
+      : []),
     ...forwardingFacts(ips.map(({ address }) => cidrFamily(address))),
   ]
 }
