@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Json, JsonObject } from '../cni/plugin.ts'
 import type { Plugins } from './main.ts'
-import { type PluginPlan, planNetwork } from './plan/preview.ts'
+import { type PlacedCommand, type PluginPlan, planNetwork } from './plan/preview.ts'
 import { parseArgs } from './run.ts'
 import { findNetwork, type Network, parseObject, readNetwork } from './runtime/network.ts'
 import { confDirOption } from './runtime-options.ts'
@@ -23,17 +23,19 @@ interface Options {
 const networkOf = (name: string, { confDir }: Options): Network =>
   name.includes('/') || existsSync(name) ? readNetwork(name, dirname(resolve(name))) : findNetwork(confDir, name)
 
+const renderCommand = ({ ns, command }: PlacedCommand): string => `${ns.padEnd(4)} # ${command}`
+
 const renderPlugin = ({ type, commands, note }: PluginPlan, i: number): string =>
-  [`# ${i + 1}. ${type}`, ...(note === undefined ? [] : [`#    ${note}`]), ...commands, ''].join('\n')
+  [`${i + 1}. ${type}${note === undefined ? '' : `: ${note}`}`, ...commands.map(renderCommand), ''].join('\n')
 
 const renderText = (
   network: Network,
   plans: readonly PluginPlan[],
   { containerId, netns, ifname }: Options,
 ): string => {
-  const head = `# network ${network.name} of ${network.file}, cniVersion ${network.cniVersion}\n# container ${containerId}, interface ${ifname}; "pod" is the namespace ${netns}\n`
+  const head = `network ${network.name} of ${network.file}, cniVersion ${network.cniVersion}\ncontainer ${containerId}, interface ${ifname}; "pod" is the namespace ${netns}\n`
   const result = plans.at(-1)?.result
-  const tail = result === undefined ? '' : `# result\n${JSON.stringify(result, null, 2).replaceAll(/^/gm, '# ')}\n`
+  const tail = result === undefined ? '' : `result\n${JSON.stringify(result, null, 2)}\n`
   return [head, ...plans.map(renderPlugin), tail].join('\n')
 }
 

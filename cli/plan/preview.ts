@@ -10,16 +10,22 @@ import type { Json, JsonObject, Preview } from '../../cni/plugin.ts'
 import type { Result } from '../../cni/result.ts'
 import { isVersion, NEWEST, type Version } from '../../cni/version.ts'
 import { renderPlan } from '../../kernel/apply.ts'
-import type { Plan } from '../../kernel/plan.ts'
+import type { Fact, Ns, Plan } from '../../kernel/plan.ts'
 import type { Plugins } from '../main.ts'
 import { type Attachment, environmentOf, runtimeConfigOf } from '../runtime/attach.ts'
 import type { Network, PluginConf } from '../runtime/network.ts'
+
+/** A command, and whether it is about the node's or the pod's namespace. */
+export interface PlacedCommand {
+  readonly ns: Ns
+  readonly command: string
+}
 
 export interface PluginPlan {
   readonly type: string
   /** The facts; absent when what the plugin would do is not known. */
   readonly plan?: readonly { readonly kind: string }[]
-  readonly commands: readonly string[]
+  readonly commands: readonly PlacedCommand[]
   /** What the next plugin gets, in the network's version. */
   readonly result?: JsonObject
   readonly note?: string
@@ -77,10 +83,15 @@ const named = (type: string, error: unknown): CniError => {
   return new CniError(code, `${type}: ${message}`, details, { cause: error })
 }
 
-const commandsOf = (plan: Plan): readonly string[] =>
-  renderPlan(plan)
-    .split('\n')
-    .filter((line) => line !== '')
+const nsOf = (fact: Fact): Ns => ('ns' in fact && fact.ns === 'pod' ? 'pod' : 'node')
+
+const commandsOf = (plan: Plan): readonly PlacedCommand[] =>
+  plan.flatMap((fact) =>
+    renderPlan([fact])
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((command) => ({ ns: nsOf(fact), command })),
+  )
 
 const unknown = (type: string, why: string): PluginPlan => ({
   type,
