@@ -1,5 +1,5 @@
-/** Which plugins exist: every folder of `plugins/` and `ipam/` that has a `main.ts`. Nothing else registers one. */
-import { existsSync, readdirSync } from 'node:fs'
+/** Which plugins exist: every folder of `plugins/` and `ipam/` whose `main.ts` exports `plugin`. Nothing else registers one. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 export interface PluginFolder {
   readonly type: string
@@ -7,11 +7,14 @@ export interface PluginFolder {
   readonly path: string
 }
 
+const exportsPlugin = (main: string): boolean =>
+  existsSync(main) && /^export const plugin\b/m.test(readFileSync(main, 'utf8'))
+
 /** The plugin folders below `root`, sorted by type. @throws Error for a type with two folders, or without a schema */
 export const pluginFolders = (root: string): readonly PluginFolder[] => {
   const folders = ['plugins', 'ipam'].flatMap((parent) =>
     readdirSync(`${root}/${parent}`, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && existsSync(`${root}/${parent}/${entry.name}/main.ts`))
+      .filter((entry) => entry.isDirectory() && exportsPlugin(`${root}/${parent}/${entry.name}/main.ts`))
       .map((entry) => ({ type: entry.name, path: `${parent}/${entry.name}` })),
   )
   for (const { type, path } of folders) {

@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { pluginFolders, renderRegistry } from './registry.ts'
+
+let root = ''
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'podwire-registry-'))
+  for (const folder of ['plugins', 'ipam', 'conf/schemas']) mkdirSync(join(root, folder), { recursive: true })
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+const folder = (path: string, main = 'export const plugin = {}\n'): void => {
+  mkdirSync(join(root, path))
+  writeFileSync(join(root, path, 'main.ts'), main)
+}
+const schema = (type: string): void => writeFileSync(join(root, 'conf/schemas', `${type}.json`), '{}')
+
+test('pluginFolders() finds every folder whose main.ts exports a plugin, sorted by type', () => {
+  for (const type of ['ptp', 'bridge', 'host-local']) schema(type)
+  folder('plugins/ptp')
+  folder('plugins/bridge')
+  folder('ipam/host-local')
+  folder('plugins/begun', 'export const other = 1\n')
+  mkdirSync(join(root, 'plugins/empty'))
+  writeFileSync(join(root, 'plugins/README.md'), '')
+  expect(pluginFolders(root)).toEqual([
+    { type: 'bridge', path: 'plugins/bridge' },
+    { type: 'host-local', path: 'ipam/host-local' },
+    { type: 'ptp', path: 'plugins/ptp' },
+  ])
+})
+
+test('pluginFolders() refuses a type without a schema', () => {
+  folder('plugins/new')
+  expect(() => pluginFolders(root)).toThrow('plugins/new has no conf/schemas/new.json')
+})
+
+test('pluginFolders() refuses two folders of one type', () => {
+  schema('static')
+  folder('plugins/static')
+  folder('ipam/static')
+  expect(() => pluginFolders(root)).toThrow('two folders are named static')
+})
+
+test('renderRegistry() loads a plugin only when it is asked for', () => {
+  const [line = ''] = renderRegistry([{ type: 'host-local', path: 'ipam/host-local' }]).match(/^ {2}'.*$/m) ?? []
+  expect(line).toContain("'host-local': () =>")
+  expect(line).toContain("require('../../ipam/host-local/main.ts')")
+  expect(line).toContain("require('../../conf/generated/host-local.js')")
+})
