@@ -53,18 +53,19 @@ const wanted = (fact: IptablesFact): IptablesRules => ({
   rules: fact.rules,
 })
 
-type Lines = (want: IptablesRules, table: IptablesTable) => string[]
+/** Restore commands for a table as it is; none when it is as it should be. */
+export type Lines = (table: IptablesTable) => string[]
 
 /** Reads, decides and writes. Returns whether anything had to be written. @throws CniError 102, 11, 7 */
-const change = (fact: IptablesFact, kernel: Kernel, variant: Variant, lines: Lines): boolean => {
+const change = (kernel: Kernel, place: Place, variant: Variant, lines: Lines): boolean => {
   let refused: string | undefined
   for (let i = 0; i < TRIES; i++) {
-    const commands = lines(wanted(fact), saveTable(kernel, fact, variant))
+    const commands = lines(saveTable(kernel, place, variant))
     if (commands.length === 0) return false
-    refused = restoreTable(kernel, fact, variant, commands)
+    refused = restoreTable(kernel, place, variant, commands)
     if (refused === undefined) return true
   }
-  throw new CniError(ERR_KERNEL, `iptables refused the ${fact.table} rules of ${commentOf(fact.owner)}`, refused)
+  throw new CniError(ERR_KERNEL, `iptables refused rules for table ${place.table}`, refused)
 }
 
 const render = (fact: IptablesFact): string => {
@@ -76,27 +77,28 @@ const render = (fact: IptablesFact): string => {
 }
 
 const ensure = (fact: IptablesFact, kernel: Kernel): boolean =>
-  withIptablesLock(() => change(fact, kernel, variantFor(kernel, fact), ensureLines))
+  withIptablesLock(() => change(kernel, fact, variantFor(kernel, fact), (table) => ensureLines(wanted(fact), table)))
 
 const FAMILY_NUMBER = { 4: 2, 6: 10 } as const
-/** Whether a variant may hold anything of the fact, without a fork. The nft variant says for sure; the legacy one says
- *  only that the table is there. */
-const mayHold = (fact: IptablesFact, kernel: Kernel, variant: Variant): boolean =>
-  variant !== 'nft' ||
-  [...fact.chains.map(({ name }) => name), ...fact.rules.map(({ chain }) => chain)].some((chain) =>
-    hasNftChain(kernel, fact.ns, FAMILY_NUMBER[fact.family], fact.table, chain),
-  )
+/** Whether a variant may hold one of `chains`, without a fork. The nft variant says for sure; the legacy one says only that
+ *  the table is there. */
+const mayHold = (kernel: Kernel, { ns, family, table }: Place, chains: readonly string[], variant: Variant): boolean =>
+  variant !== 'nft' || chains.some((chain) => hasNftChain(kernel, ns, FAMILY_NUMBER[family], table, chain))
 
-const holders = (fact: IptablesFact, kernel: Kernel): Variant[] =>
-  variantsWith(kernel, fact).filter((variant) => mayHold(fact, kernel, variant))
-
-/** Forks nothing when the node has no such chain. */
-const remove = (fact: IptablesFact, kernel: Kernel): void => {
-  const variants = holders(fact, kernel)
+/** Runs the commands that `lines` gives for the table of each variant that may hold one of `chains`. Forks nothing when
+ *  the node has none of them. @throws CniError 102, 11 */
+export const rewriteIptables = (kernel: Kernel, place: Place, chains: readonly string[], lines: Lines): void => {
+  const variants = variantsWith(kernel, place).filter((variant) => mayHold(kernel, place, chains, variant))
   if (variants.length === 0) return
   withIptablesLock(() => {
-    for (const variant of variants) change(fact, kernel, variant, removeLines)
+    for (const variant of variants) change(kernel, place, variant, lines)
   })
+}
+
+const remove = (fact: IptablesFact, kernel: Kernel): void => {
+  const own = fact.rules.filter((rule) => rule.shared !== true)
+  const chains = [...fact.chains.map(({ name }) => name), ...own.map(({ chain }) => chain)]
+  rewriteIptables(kernel, fact, chains, (table) => removeLines(wanted(fact), table))
 }
 
 const drift = (fact: IptablesFact, kernel: Kernel): string | undefined => {

@@ -2,6 +2,7 @@
 import { addrOperations } from './addr.ts'
 import { bridgeVlanOperations } from './bridge-vlan.ts'
 import { filterOperations } from './filter.ts'
+import { firewalldOperations } from './firewalld.ts'
 import { iptablesOperations } from './iptables.ts'
 import { linkOperations } from './link.ts'
 import { linkSettingsOperations } from './link-settings.ts'
@@ -27,6 +28,7 @@ const OPERATIONS: Table = {
   qdisc: qdiscOperations,
   filter: filterOperations,
   iptables: iptablesOperations,
+  'firewalld-source': firewalldOperations,
   nft: nftOperations,
 }
 

@@ -4,6 +4,7 @@
 import type { AddrFact } from './addr.ts'
 import type { BridgeVlanFact } from './bridge-vlan.ts'
 import type { FilterFact } from './filter.ts'
+import type { FirewalldSourceFact } from './firewalld.ts'
 import type { IptablesFact } from './iptables.ts'
 import type { Kernel } from './kernel.ts'
 import type { LinkFact } from './link.ts'
@@ -31,6 +32,7 @@ export type Fact =
   | NftFact
   | QdiscFact
   | FilterFact
+  | FirewalldSourceFact
 
 export type Plan = readonly Fact[]
 
