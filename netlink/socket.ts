@@ -66,7 +66,7 @@ interface Pending {
 const outcomeOf = ({ type, body }: Received): { errno: number; extack: string } => {
   const code = body.length < 4 ? 0 : readU32(body) | 0
   const attrs = body.subarray(type === NLMSG_ERROR ? NLMSGERR_SIZE : 4)
-  return { errno: -code, extack: code === 0 ? '' : readText(decodeAttrs(attrs).get(NLMSGERR_ATTR_MSG)) }
+  return { errno: 0 - code, extack: code === 0 ? '' : readText(decodeAttrs(attrs).get(NLMSGERR_ATTR_MSG)) }
 }
 
 const collect = (count: number, firstSeq: number, received: readonly Received[]): Pending[] => {
