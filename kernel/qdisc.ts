@@ -20,7 +20,7 @@ export interface QdiscFact {
 let ticks: number | undefined
 /** Ticks of the packet scheduler in a microsecond. */
 const ticksPerUsec = (): number => {
-  ticks ??= ticksPerUsecOf(readFileSync('/proc/net/psched', 'latin1'))
+  ticks ??= ticksPerUsecOf(readFileSync('/proc/net/psched', 'utf8'))
   return ticks
 }
 
