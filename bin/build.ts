@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { bundle } from './bundle.ts'
 import { generate } from './generate.ts'
+import { pluginFolders } from './registry.ts'
 
 const root = new URL('..', import.meta.url).pathname
 
@@ -41,10 +42,21 @@ const buildExecutable = async (): Promise<void> => {
 
 const sizeOf = (path: string): string => `${(statSync(`${root}${path}`).size / 2 ** 20).toFixed(1)} MiB`
 
-const started = performance.now()
-const types = await generate()
-buildAddon()
-await buildExecutable()
-for (const path of ['dist/podwire', 'dist/podwire.node']) console.log(`${path} (${sizeOf(path)})`)
-console.log(`plugins with a schema: ${types.join(', ')}`)
-console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+const build = async (): Promise<void> => {
+  const started = performance.now()
+  await generate()
+  buildAddon()
+  await buildExecutable()
+  for (const path of ['dist/podwire', 'dist/podwire.node']) console.log(`${path} (${sizeOf(path)})`)
+  console.log(
+    `plugins: ${pluginFolders(root)
+      .map(({ type }) => type)
+      .join(', ')}`,
+  )
+  console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+}
+
+build().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+})

@@ -2,7 +2,7 @@
 import { build, type Plugin } from 'esbuild'
 
 /** The folders whose code runs when a runtime calls a plugin. */
-const EXEC_FOLDERS = ['addr', 'bin', 'cni', 'ipam', 'kernel', 'native', 'netfilter', 'netlink', 'plugins']
+export const EXEC_FOLDERS = ['addr', 'bin', 'cni', 'ipam', 'kernel', 'native', 'netfilter', 'netlink', 'plugins']
 
 const filesInPlaceOfFs = (root: string): Plugin => ({
   name: 'native-files',

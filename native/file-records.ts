@@ -13,16 +13,16 @@ const S_IFIFO = 0o010000
 const S_IFLNK = 0o120000
 const S_IFSOCK = 0o140000
 
-export interface Stats {
-  readonly dev: number
-  readonly ino: number
-  readonly mode: number
-  readonly nlink: number
-  readonly uid: number
-  readonly gid: number
+interface StatsOf<N> {
+  readonly dev: N
+  readonly ino: N
+  readonly mode: N
+  readonly nlink: N
+  readonly uid: N
+  readonly gid: N
   /** Bytes. */
-  readonly size: number
-  readonly mtimeMs: number
+  readonly size: N
+  readonly mtimeMs: N
   readonly isFile: () => boolean
   readonly isDirectory: () => boolean
   readonly isSymbolicLink: () => boolean
@@ -31,6 +31,10 @@ export interface Stats {
   readonly isFIFO: () => boolean
   readonly isSocket: () => boolean
 }
+export type Stats = StatsOf<number>
+export interface BigIntStats extends StatsOf<bigint> {
+  readonly mtimeNs: bigint
+}
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 const u64At = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
@@ -38,11 +42,23 @@ const u64At = (view: DataView, at: number): number => view.getUint32(at, true) +
 /** The number glibc's makedev gives, for majors below 4096. */
 const deviceOf = (major: number, minor: number): number => (minor & 0xff) + major * 256 + (minor >>> 8) * 2 ** 20
 
+const kindsOf = (mode: number) => {
+  const isKind = (kind: number) => (): boolean => (mode & S_IFMT) === kind
+  return {
+    isFile: isKind(S_IFREG),
+    isDirectory: isKind(S_IFDIR),
+    isSymbolicLink: isKind(S_IFLNK),
+    isCharacterDevice: isKind(S_IFCHR),
+    isBlockDevice: isKind(S_IFBLK),
+    isFIFO: isKind(S_IFIFO),
+    isSocket: isKind(S_IFSOCK),
+  }
+}
+
 /** struct statx. */
 export const statOf = (bytes: Uint8Array): Stats => {
   const view = viewOf(bytes)
   const mode = view.getUint16(28, true)
-  const isKind = (kind: number) => (): boolean => (mode & S_IFMT) === kind
   return {
     dev: deviceOf(view.getUint32(136, true), view.getUint32(140, true)),
     ino: u64At(view, 32),
@@ -52,13 +68,26 @@ export const statOf = (bytes: Uint8Array): Stats => {
     gid: view.getUint32(24, true),
     size: u64At(view, 40),
     mtimeMs: u64At(view, 112) * 1000 + view.getUint32(120, true) / 1e6,
-    isFile: isKind(S_IFREG),
-    isDirectory: isKind(S_IFDIR),
-    isSymbolicLink: isKind(S_IFLNK),
-    isCharacterDevice: isKind(S_IFCHR),
-    isBlockDevice: isKind(S_IFBLK),
-    isFIFO: isKind(S_IFIFO),
-    isSocket: isKind(S_IFSOCK),
+    ...kindsOf(mode),
+  }
+}
+
+/** struct statx, exact: inodes and times beyond 2^53. */
+export const bigStatOf = (bytes: Uint8Array): BigIntStats => {
+  const view = viewOf(bytes)
+  const { dev, mode, nlink, uid, gid } = statOf(bytes)
+  const mtimeNs = view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true))
+  return {
+    dev: BigInt(dev),
+    ino: view.getBigUint64(32, true),
+    mode: BigInt(mode),
+    nlink: BigInt(nlink),
+    uid: BigInt(uid),
+    gid: BigInt(gid),
+    size: view.getBigUint64(40, true),
+    mtimeMs: mtimeNs / 1_000_000n,
+    mtimeNs,
+    ...kindsOf(mode),
   }
 }
 

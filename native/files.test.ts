@@ -102,6 +102,66 @@ const SUCCESSES: readonly [name: string, (fs: Fs, folder: string) => unknown][] 
     },
   ],
   [
+    'write a part of the bytes',
+    (fs, d) => {
+      const fd = fs.openSync(`${d}/a`, 'w')
+      const n = [fs.writeSync(fd, Uint8Array.of(97, 98, 99, 100), 1, 2), fs.writeSync(fd, Uint8Array.of(101, 102), 1)]
+      fs.closeSync(fd)
+      return [n, fs.readFileSync(`${d}/a`, 'utf8')]
+    },
+  ],
+  [
+    'write at a position',
+    (fs, d) => {
+      fs.writeFileSync(`${d}/a`, 'abcdef')
+      const fd = fs.openSync(`${d}/a`, 'r+')
+      const n = fs.writeSync(fd, Uint8Array.of(88, 89, 90), 0, 2, 3)
+      fs.closeSync(fd)
+      return [n, fs.readFileSync(`${d}/a`, 'utf8')]
+    },
+  ],
+  [
+    'futimes',
+    (fs, d) => {
+      const fd = fs.openSync(`${d}/a`, 'w')
+      fs.futimesSync(fd, 1, 1234567890.125)
+      const { mtimeMs } = fs.fstatSync(fd)
+      fs.closeSync(fd)
+      return mtimeMs
+    },
+  ],
+  [
+    'futimes far ahead',
+    (fs, d) => {
+      const fd = fs.openSync(`${d}/a`, 'w')
+      fs.futimesSync(fd, 0, 4102444800)
+      const { mtimeMs } = fs.fstatSync(fd)
+      fs.closeSync(fd)
+      return mtimeMs
+    },
+  ],
+  [
+    'read latin1',
+    (fs, d) => [
+      fs.writeFileSync(
+        `${d}/a`,
+        Uint8Array.from({ length: 20_000 }, (_, i) => i & 255),
+      ),
+      fs.readFileSync(`${d}/a`, 'latin1'),
+    ],
+  ],
+  [
+    'exact numbers',
+    (fs, d) => {
+      const fd = fs.openSync(`${d}/a`, 'w')
+      fs.futimesSync(fd, 1, 1234567890.123456)
+      const { mtimeMs, mtimeNs, size, mode } = fs.fstatSync(fd, { bigint: true })
+      fs.closeSync(fd)
+      const { ino, dev, nlink } = fs.statSync('/proc/self/ns/net', { bigint: true })
+      return [mtimeMs, mtimeNs, size, mode, ino, dev, nlink]
+    },
+  ],
+  [
     'exclusive creation',
     (fs, d) => {
       fs.closeSync(fs.openSync(`${d}/a`, 'wx'))
@@ -223,6 +283,8 @@ const FAILURES: readonly [name: string, (fs: Fs, folder: string) => unknown][] =
   ['fsync', (fs) => fs.fsyncSync(4000)],
   ['ftruncate', (fs) => fs.ftruncateSync(4000)],
   ['fchmod', (fs) => fs.fchmodSync(4000, 0o600)],
+  ['futimes', (fs) => fs.futimesSync(4000, 1, 1)],
+  ['write at a position', (fs) => fs.writeSync(4000, new Uint8Array(1), 0, 1, 0)],
   ['a name that is too long', (fs, d) => fs.openSync(`${d}/${'x'.repeat(300)}`, 'w')],
 ]
 

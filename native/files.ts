@@ -4,7 +4,17 @@
  *  of Node 20's documentation; what no plugin uses is not here, and a build that needs it fails. */
 import { call } from './file-call.ts'
 import { constants, O_CLOEXEC } from './file-constants.ts'
-import { namesOf, STATFS_SIZE, STATX_SIZE, type StatFs, type Stats, statfsOf, statOf } from './file-records.ts'
+import {
+  type BigIntStats,
+  bigStatOf,
+  namesOf,
+  STATFS_SIZE,
+  STATX_SIZE,
+  type StatFs,
+  type Stats,
+  statfsOf,
+  statOf,
+} from './file-records.ts'
 
 export { constants }
 
@@ -45,7 +55,11 @@ interface FolderOptions {
 interface StatOptions {
   readonly throwIfNoEntry?: boolean
 }
-type Encoding = 'utf8' | 'utf-8' | { readonly encoding: 'utf8' | 'utf-8' }
+interface BigOptions {
+  readonly bigint: true
+}
+type Charset = 'utf8' | 'utf-8' | 'latin1'
+type Encoding = Charset | { readonly encoding: Charset }
 
 const utf8 = new TextEncoder()
 const text8 = new TextDecoder()
@@ -74,9 +88,27 @@ export const readSync = (
     : call('pread', subject, fd, into, into.length, position)
 }
 
-export const writeSync = (fd: number, data: string | Uint8Array): number => {
+export function writeSync(fd: number, text: string): number
+export function writeSync(
+  fd: number,
+  bytes: Uint8Array,
+  offset?: number,
+  length?: number,
+  position?: number | null,
+): number
+export function writeSync(
+  fd: number,
+  data: string | Uint8Array,
+  offset = 0,
+  length?: number,
+  position: number | null = null,
+): number {
   const bytes = bytesOf(data)
-  return call('write', { syscall: 'write' }, fd, bytes, bytes.length)
+  const from = bytes.subarray(offset, offset + (length ?? bytes.length - offset))
+  const subject = { syscall: 'write' }
+  return position === null
+    ? call('write', subject, fd, from, from.length)
+    : call('pwrite', subject, fd, from, from.length, position)
 }
 
 /** What `use` returns of the file at `path`, open while it runs. */
@@ -104,15 +136,24 @@ const readAll = (fd: number): Uint8Array => {
 }
 
 const writeAll = (fd: number, data: string | Uint8Array): void => {
-  let rest = bytesOf(data)
-  while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
+  const bytes = bytesOf(data)
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
+}
+
+/** One character for each byte: not WHATWG's "latin1", which is windows-1252. */
+const latin1 = (bytes: Uint8Array): string => {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += CHUNK) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK))
+  return text
 }
 
 export function readFileSync(path: string | number): Uint8Array
 export function readFileSync(path: string | number, encoding: Encoding): string
 export function readFileSync(path: string | number, encoding?: Encoding): string | Uint8Array {
   const bytes = withFile(path, 'r', 0, readAll)
-  return encoding === undefined ? bytes : text8.decode(bytes)
+  if (encoding === undefined) return bytes
+  const charset = typeof encoding === 'string' ? encoding : encoding.encoding
+  return charset === 'latin1' ? latin1(bytes) : text8.decode(bytes)
 }
 
 export const writeFileSync = (
@@ -124,11 +165,11 @@ export const writeFileSync = (
 export const appendFileSync = (path: string | number, data: string | Uint8Array, options: WriteOptions = {}): void =>
   writeFileSync(path, data, { flag: 'a', ...options })
 
-const statx = (syscall: string, fd: number, path: string, flags: number): Stats => {
+const statx = (syscall: string, fd: number, path: string, flags: number): Uint8Array => {
   const record = new Uint8Array(STATX_SIZE)
   const subject = flags === AT_EMPTY_PATH ? { syscall } : { syscall, path }
   call('statx', subject, fd, path, flags, STATX_BASIC_STATS, record)
-  return statOf(record)
+  return record
 }
 
 /** Whether `error` says that there is nothing at a path. */
@@ -145,18 +186,25 @@ const orUndefined = (stat: () => Stats, { throwIfNoEntry = true }: StatOptions):
 }
 
 export function statSync(path: string): Stats
+export function statSync(path: string, options: BigOptions): BigIntStats
 export function statSync(path: string, options: StatOptions): Stats | undefined
-export function statSync(path: string, options: StatOptions = {}): Stats | undefined {
-  return orUndefined(() => statx('stat', AT_FDCWD, path, 0), options)
+export function statSync(path: string, options: StatOptions | BigOptions = {}): Stats | BigIntStats | undefined {
+  if ('bigint' in options) return bigStatOf(statx('stat', AT_FDCWD, path, 0))
+  return orUndefined(() => statOf(statx('stat', AT_FDCWD, path, 0)), options)
 }
 
 export function lstatSync(path: string): Stats
 export function lstatSync(path: string, options: StatOptions): Stats | undefined
 export function lstatSync(path: string, options: StatOptions = {}): Stats | undefined {
-  return orUndefined(() => statx('lstat', AT_FDCWD, path, AT_SYMLINK_NOFOLLOW), options)
+  return orUndefined(() => statOf(statx('lstat', AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)), options)
 }
 
-export const fstatSync = (fd: number): Stats => statx('fstat', fd, '', AT_EMPTY_PATH)
+export function fstatSync(fd: number): Stats
+export function fstatSync(fd: number, options: BigOptions): BigIntStats
+export function fstatSync(fd: number, options?: BigOptions): Stats | BigIntStats {
+  const record = statx('fstat', fd, '', AT_EMPTY_PATH)
+  return options === undefined ? statOf(record) : bigStatOf(record)
+}
 
 export const statfsSync = (path: string): StatFs => {
   const record = new Uint8Array(STATFS_SIZE)
@@ -272,4 +320,17 @@ export const ftruncateSync = (fd: number, length = 0): void => {
 
 export const fchmodSync = (fd: number, mode: number): void => {
   call('fchmod', { syscall: 'fchmod' }, fd, mode)
+}
+
+const NANO = 1_000_000_000n
+
+/** Sets the times of the open file; both in seconds, of which Node keeps microseconds. */
+export const futimesSync = (fd: number, atime: number, mtime: number): void => {
+  const times = new BigInt64Array(4)
+  for (const [i, time] of [atime, mtime].entries()) {
+    const nanoseconds = BigInt(Math.floor(time * 1e6)) * 1000n
+    times[2 * i] = nanoseconds / NANO
+    times[2 * i + 1] = nanoseconds % NANO
+  }
+  call('utimensat', { syscall: 'futime' }, fd, 0, new Uint8Array(times.buffer), 0)
 }

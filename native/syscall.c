@@ -65,7 +65,7 @@ static napi_value numbers(napi_env env) {
     int number;
   } calls[] = {
       {"open", SYS_openat},       {"close", SYS_close},       {"read", SYS_read},         {"pread", SYS_pread64},
-      {"write", SYS_write},       {"statx", SYS_statx},       {"statfs", SYS_statfs},     {"scandir", SYS_getdents64},
+      {"write", SYS_write},       {"pwrite", SYS_pwrite64},   {"utimensat", SYS_utimensat}, {"statx", SYS_statx},       {"statfs", SYS_statfs},     {"scandir", SYS_getdents64},
       {"mkdir", SYS_mkdirat},     {"unlink", SYS_unlinkat},   {"rename", SYS_renameat2},  {"link", SYS_linkat},
       {"symlink", SYS_symlinkat}, {"readlink", SYS_readlinkat}, {"fsync", SYS_fsync},     {"ftruncate", SYS_ftruncate},
       {"fchmod", SYS_fchmod},     {"access", SYS_faccessat},
