@@ -1,6 +1,9 @@
 /** One system call on files, failing as node:fs fails. */
 import { addon } from './addon.ts'
 
+/** Paths that do not begin with a slash begin in the working directory. linux/fcntl.h. */
+export const AT_FDCWD = -100
+
 /** errno values that file operations answer with, as libuv words them. asm-generic/errno-base.h, errno.h. */
 const ERRORS: Readonly<Record<number, readonly [code: string, text: string]>> = {
   1: ['EPERM', 'operation not permitted'],
@@ -68,3 +71,7 @@ export const call = (name: string, subject: Subject, ...args: readonly (number |
   if (answer < 0) throw fileError(-answer, subject)
   return answer
 }
+
+/** Whether `error` says that there is nothing at a path. */
+export const isNoEntry = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
