@@ -6,30 +6,56 @@ declare const ip: unique symbol
 export type Ip = string & { readonly [ip]: true }
 export type Family = 4 | 6
 
-const OCTET = /^(?:0|[1-9]\d{0,2})$/
-const GROUP = /^[0-9a-fA-F]{1,4}$/
+// This file runs in each exec, cold: the first use of Array.from, map, every or reduce costs 0.07 to 0.25 ms there (measured),
+// a loop nothing.
+const DOT = 46
+const DIGIT_0 = 48
 
 /** The 4 bytes of a dotted quad, in network order; undefined when it is none. No leading zeros (RFC 6943 §3.1.1). */
 const parseQuad = (text: string): number[] | undefined => {
-  const parts = text.split('.')
-  if (parts.length !== 4 || !parts.every((part) => OCTET.test(part) && Number(part) <= 255)) return undefined
-  return parts.map(Number)
+  const bytes: number[] = []
+  let octet = -1
+  for (let i = 0; i <= text.length; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : DOT
+    if (code === DOT) {
+      if (octet < 0) return undefined
+      bytes.push(octet)
+      octet = -1
+      continue
+    }
+    const digit = code - DIGIT_0
+    if (digit < 0 || digit > 9 || octet === 0) return undefined
+    octet = octet < 0 ? digit : octet * 10 + digit
+    if (octet > 255) return undefined
+  }
+  return bytes.length === 4 ? bytes : undefined
+}
+
+/** The value of one to four hex digits; undefined for anything else. */
+const parseGroup = (text: string): number | undefined => {
+  if (text.length < 1 || text.length > 4) return undefined
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i) | 0x20
+    const digit = code >= 0x61 ? code - 0x61 + 10 : text.charCodeAt(i) - DIGIT_0
+    if (digit < 0 || digit > 15 || (code < 0x61 && digit > 9)) return undefined
+    value = value * 16 + digit
+  }
+  return value
 }
 
 /** The bytes of colon-separated groups, of which the last may be a dotted quad; undefined when malformed. */
 const parseGroups = (text: string): number[] | undefined => {
-  if (text === '') return []
-  const groups = text.split(':')
   const bytes: number[] = []
-  for (const [i, group] of groups.entries()) {
-    if (group.includes('.')) {
-      const quad = i === groups.length - 1 ? parseQuad(group) : undefined
-      if (quad === undefined) return undefined
-      bytes.push(...quad)
-    } else if (GROUP.test(group)) {
-      const value = Number.parseInt(group, 16)
-      bytes.push(value >> 8, value & 0xff)
-    } else return undefined
+  if (text === '') return bytes
+  const groups = text.split(':')
+  for (let i = 0; i < groups.length; i++) {
+    const group = groups[i] ?? ''
+    const quad = i === groups.length - 1 && group.includes('.') ? parseQuad(group) : undefined
+    const value = quad === undefined ? parseGroup(group) : undefined
+    if (quad !== undefined) bytes.push(...quad)
+    else if (value !== undefined) bytes.push(value >> 8, value & 0xff)
+    else return undefined
   }
   return bytes
 }
@@ -48,7 +74,7 @@ const parseIpv6 = (text: string): number[] | undefined => {
 /** `text` as an address, or undefined when it is none. Zones, masks, spaces and leading zeros are refused. */
 export const readIp = (text: string): Ip | undefined => {
   const bytes = text.includes(':') ? parseIpv6(text) : parseQuad(text)
-  return bytes === undefined ? undefined : ipOf(Uint8Array.from(bytes))
+  return bytes === undefined ? undefined : ipOf(new Uint8Array(bytes))
 }
 
 /** `text` as an address. @throws DecodeError at `path` */
@@ -62,7 +88,10 @@ export const familyOf = (address: string): Family => (address.includes(':') ? 6 
 /** Address width in bits. */
 export const widthOf = (family: Family): 32 | 128 => (family === 4 ? 32 : 128)
 
-const isMapped = (b: Uint8Array): boolean => b[10] === 0xff && b[11] === 0xff && b.subarray(0, 10).every((x) => x === 0)
+const isMapped = (b: Uint8Array): boolean => {
+  for (let i = 0; i < 10; i++) if (b[i] !== 0) return false
+  return b[10] === 0xff && b[11] === 0xff
+}
 
 /** Start and length of the longest run of at least two zero groups, the first of equals (RFC 5952 §4.2). */
 const zeroRun = (groups: readonly number[]): { start: number; length: number } => {
@@ -77,8 +106,13 @@ const zeroRun = (groups: readonly number[]): { start: number; length: number } =
 }
 
 const ipv6Text = (b: Uint8Array): string => {
-  const groups = Array.from({ length: 8 }, (_, i) => ((b[2 * i] ?? 0) << 8) | (b[2 * i + 1] ?? 0))
-  const hex = groups.map((group) => group.toString(16))
+  const groups: number[] = []
+  const hex: string[] = []
+  for (let i = 0; i < 16; i += 2) {
+    const group = ((b[i] ?? 0) << 8) | (b[i + 1] ?? 0)
+    groups.push(group)
+    hex.push(group.toString(16))
+  }
   const { start, length } = zeroRun(groups)
   if (start < 0) return hex.join(':')
   return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`
@@ -93,10 +127,14 @@ export const ipOf = (bytes: Uint8Array): Ip => {
 /** 4 or 16 bytes in network order. */
 export const ipBytes = (address: Ip): Uint8Array => {
   const bytes = familyOf(address) === 4 ? parseQuad(address) : parseIpv6(address)
-  return Uint8Array.from(bytes as number[])
+  return new Uint8Array(bytes as number[])
 }
 
-export const ipNumber = (address: Ip): bigint => ipBytes(address).reduce((n, byte) => (n << 8n) | BigInt(byte), 0n)
+export const ipNumber = (address: Ip): bigint => {
+  let n = 0n
+  for (const byte of ipBytes(address)) n = (n << 8n) | BigInt(byte)
+  return n
+}
 
 /** The address whose value is `n`; bits above the family's width are cut off. */
 export const ipOfNumber = (n: bigint, family: Family): Ip => {

@@ -19,10 +19,25 @@ export const parseMac = (text: string, path = 'mac'): Mac => {
 }
 
 /** 6 bytes, as on the wire. */
-export const macBytes = (address: Mac): Uint8Array =>
-  Uint8Array.from(address.split(':'), (octet) => Number.parseInt(octet, 16))
-export const macOf = (bytes: Uint8Array): Mac =>
-  Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(':') as Mac
-/** `bytes` as an address that is unicast and locally administered (IEEE 802, the second bit set, the first clear). */
-export const localMacOf = (bytes: Uint8Array): Mac =>
-  macOf(Uint8Array.from(bytes.subarray(0, 6), (b, i) => (i === 0 ? (b & 0xfc) | 2 : b)))
+export const macBytes = (address: Mac): Uint8Array => hexBytes(address.replaceAll(':', ''))
+
+/** The bytes of pairs of hex digits. */
+export const hexBytes = (hex: string): Uint8Array => {
+  const bytes = new Uint8Array(hex.length >> 1)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)
+  return bytes
+}
+
+export const macOf = (bytes: Uint8Array): Mac => {
+  let text = ''
+  for (const byte of bytes) text += `${text === '' ? '' : ':'}${byte < 16 ? '0' : ''}${byte.toString(16)}`
+  return text as Mac
+}
+
+/** The first six of `bytes` as an address that is unicast and locally administered (IEEE 802: the second bit set, the first
+ *  clear). */
+export const localMacOf = (bytes: Uint8Array): Mac => {
+  const address = bytes.slice(0, 6)
+  address[0] = ((address[0] ?? 0) & 0xfc) | 2
+  return macOf(address)
+}

@@ -1,6 +1,6 @@
 /** The two ends of an attachment's veth pair: derived from its owner on ADD, read from prevResult on CHECK (where the
  *  attachment may be another implementation's, and a chained plugin may have changed the address). */
-import { localMacOf, type Mac, readMac } from '../addr/mac.ts'
+import { hexBytes, localMacOf, type Mac, readMac } from '../addr/mac.ts'
 import { CniError, ERR_CONFIG, ERR_CONFLICT } from '../cni/error.ts'
 import type { AttachmentId } from '../cni/plugin.ts'
 import type { Interface, Result } from '../cni/result.ts'
@@ -22,10 +22,8 @@ export interface Ends {
   readonly owned: boolean
 }
 
-const bytesOf = (hex: string): Uint8Array =>
-  Uint8Array.from(hex.match(/../g) ?? [], (octet) => Number.parseInt(octet, 16))
 const macFor = (owner: Owner, end: string): Mac =>
-  localMacOf(bytesOf(hashOf(12, end, owner.network, owner.containerID, owner.ifName)))
+  localMacOf(hexBytes(hashOf(12, end, owner.network, owner.containerID, owner.ifName)))
 
 /** The name of the host end: `veth` and eleven hex digits of the owner's hash. */
 export const hostNameOf = (owner: Owner): string => linkNameOf('veth', owner)

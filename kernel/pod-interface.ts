@@ -1,5 +1,5 @@
 /** What the interface inside a pod must hold once IPAM has answered: the facts that bridge and ptp share. */
-import { cidrFamily, parseCidr } from '../addr/cidr.ts'
+import { type Cidr, cidrFamily } from '../addr/cidr.ts'
 import type { Family, Ip } from '../addr/ip.ts'
 import type { IpConfig, Route } from '../cni/result.ts'
 import type { AddrFact } from './addr.ts'
@@ -18,7 +18,7 @@ export interface PodInterface {
 }
 
 const DAD_TIMEOUT_MS = 5000
-const DEFAULT_ROUTE = { 4: parseCidr('0.0.0.0/0'), 6: parseCidr('::/0') } as const
+const DEFAULT_ROUTE = { 4: '0.0.0.0/0' as Cidr, 6: '::/0' as Cidr } as const
 export const defaultRouteOf = (family: Family) => DEFAULT_ROUTE[family]
 
 const sysctl = (path: string, value: string): SysctlFact => ({ kind: 'sysctl', ns: 'pod', path, value, optional: true })

@@ -42,10 +42,11 @@ const byteOrderOf = (types: readonly DataType[]): number => {
 }
 
 /** NFTNL_UDATA_SET_TYPEOF_EXPR: a concatenation (EXPR_CONCAT) whose parts are not given; NFTNL_UDATA_SET_TYPEOF_DATA. */
-const CONCAT_TYPEOF = encodeUdata([
-  [0, u32(13)],
-  [1, new Uint8Array(0)],
-])
+const concatTypeof = (): Uint8Array =>
+  encodeUdata([
+    [0, u32(13)],
+    [1, new Uint8Array(0)],
+  ])
 
 const isConcat = (types: SetDecl['data']): types is readonly DataType[] =>
   types !== undefined && types !== 'verdict' && types.length > 1
@@ -56,8 +57,8 @@ const setUserdata = ({ key, data, comment }: SetDecl): Uint8Array => {
   const list: (Udata | undefined)[] = [
     [NFTNL_UDATA_SET_KEYBYTEORDER, u32(byteOrderOf(key))],
     data === undefined ? undefined : [NFTNL_UDATA_SET_DATABYTEORDER, u32(dataOrder)],
-    key.length > 1 ? [NFTNL_UDATA_SET_KEY_TYPEOF, CONCAT_TYPEOF] : undefined,
-    isConcat(data) ? [NFTNL_UDATA_SET_DATA_TYPEOF, CONCAT_TYPEOF] : undefined,
+    key.length > 1 ? [NFTNL_UDATA_SET_KEY_TYPEOF, concatTypeof()] : undefined,
+    isConcat(data) ? [NFTNL_UDATA_SET_DATA_TYPEOF, concatTypeof()] : undefined,
     data === undefined ? undefined : [6, u32(0)],
     comment === undefined ? undefined : commentUdata(comment, NFTNL_UDATA_SET_COMMENT),
   ]

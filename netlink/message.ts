@@ -59,7 +59,9 @@ const text8 = new TextDecoder()
 /** Without a closing NUL (IFLA_INFO_KIND and the like). */
 export const ascii = (text: string): Uint8Array => utf8.encode(text)
 export const concat = (...parts: readonly Uint8Array[]): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((n, part) => n + part.length, 0))
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)

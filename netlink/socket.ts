@@ -70,10 +70,8 @@ const outcomeOf = ({ type, body }: Received): { errno: number; extack: string } 
 }
 
 const collect = (count: number, firstSeq: number, received: readonly Received[]): Pending[] => {
-  const replies = Array.from(
-    { length: count },
-    (): Pending => ({ errno: 0, extack: '', messages: [], interrupted: false }),
-  )
+  const replies: Pending[] = []
+  for (let i = 0; i < count; i++) replies.push({ errno: 0, extack: '', messages: [], interrupted: false })
   for (const message of received) {
     const reply = replies[message.seq - firstSeq]
     if (reply === undefined) continue

@@ -1,6 +1,6 @@
 /** The bridge itself, apart from the plan: its first address, one that is none in STATUS, an idle one in GC. */
 import { readFileSync } from 'node:fs'
-import { localMacOf, type Mac } from '../../addr/mac.ts'
+import { hexBytes, localMacOf, type Mac } from '../../addr/mac.ts'
 import { CniError, ERR_UNAVAILABLE } from '../../cni/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { removeLink } from '../../kernel/link-settings.ts'
@@ -11,7 +11,7 @@ import type { BridgeConf } from './conf.ts'
 /** A random, locally administered address. Random, because bridges of cloned machines may meet on one link. */
 export const newBridgeMac = (): Mac => {
   const hex = readFileSync('/proc/sys/kernel/random/uuid', 'latin1').replaceAll('-', '').slice(0, 12)
-  return localMacOf(Uint8Array.from(hex.match(/../g) ?? [], (octet) => Number.parseInt(octet, 16)))
+  return localMacOf(hexBytes(hex))
 }
 
 /** STATUS: an interface of the bridge's name that is no bridge makes every ADD fail. @throws CniError 50 */

@@ -143,7 +143,9 @@ const anonymous = (lines: readonly string[]): string[] =>
 
 const commandsOf = (plan: Plan, pod: string): { node: string; pod: string } => {
   const lines = (ns: 'node' | 'pod') =>
-    plan.filter((fact) => fact.ns === ns).map((fact) => renderPlan([fact]).replaceAll('netns pod', `netns ${pod}`))
+    plan
+      .filter((fact) => 'ns' in fact && fact.ns === ns)
+      .map((fact) => renderPlan([fact]).replaceAll('netns pod', `netns ${pod}`))
   return { node: lines('node').join('\n'), pod: lines('pod').join('\n') }
 }
 
