@@ -1,6 +1,7 @@
 /** Two projects. `unit`: tests beside the code, no root. `kernel`: everything in a folder under test/, which makes network
  *  namespaces, needs root and the build in dist/. */
 import { defineConfig } from 'vitest/config'
+import { counts } from './test/support/counts.ts'
 
 const KERNEL = 'test/*/**/*.test.ts'
 
@@ -8,6 +9,7 @@ export default defineConfig({
   test: {
     allowOnly: false,
     passWithNoTests: false,
+    reporters: ['default', counts],
     projects: [
       {
         test: {
