@@ -25,7 +25,7 @@ const filesIn = (folder: string): readonly string[] =>
 /** Files that belong to a network and outlive every pod: host-local's lock and the last address it gave. */
 const isOfNetwork = (path: string): boolean => /\/(lock|last_reserved_ip\.\d+)$/.test(path) || path.includes('/.')
 
-/** One line for each thing that is there; empty on a node that never had a pod. */
+/** One line for each thing that is there; empty on a node that never had a pod. The bridge of a network stays until GC. */
 export const remains = async (): Promise<readonly string[]> => {
   const links = JSON.parse((await run(['ip', '-j', 'link'])).stdout) as readonly { readonly ifname: string }[]
   const ruleset = JSON.parse((await run(['nft', '-j', 'list', 'ruleset'])).stdout)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { addressOf } from '../../addr/cidr.ts'
 import type { Ip } from '../../addr/ip.ts'
 import { dumpAddresses } from '../../netlink/address.ts'
+import { EINVAL, NetlinkError } from '../../netlink/error.ts'
 import { dumpLinks } from '../../netlink/link.ts'
 import { NETLINK_ROUTE, openSocket } from '../../netlink/socket.ts'
 
@@ -67,13 +68,7 @@ const pathsOf = (more: readonly string[]): readonly string[] => {
   return [...found.values()]
 }
 
-const addressesAt = (path: string): readonly Ip[] => {
-  let descriptor: number
-  try {
-    descriptor = openSync(path, 'r')
-  } catch {
-    return [] // it ended meanwhile
-  }
+const readAddresses = (descriptor: number): readonly Ip[] => {
   const socket = openSocket(NETLINK_ROUTE, descriptor)
   try {
     return dumpLinks(socket).flatMap(({ index }) =>
@@ -81,6 +76,25 @@ const addressesAt = (path: string): readonly Ip[] => {
     )
   } finally {
     socket.close()
+  }
+}
+
+/** What setns says of a file that is no namespace: it was unmounted after it was found. */
+const isGone = (error: unknown): boolean => error instanceof NetlinkError && error.errno === EINVAL
+
+const addressesAt = (path: string): readonly Ip[] => {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, 'r')
+  } catch {
+    return [] // it ended meanwhile
+  }
+  try {
+    return readAddresses(descriptor)
+  } catch (error) {
+    if (isGone(error)) return []
+    throw error
+  } finally {
     closeSync(descriptor)
   }
 }

@@ -2,11 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import { CniError, ERR_IO } from '../../cni/error.ts'
 
+/** As much of what a program said as helps: its end, where the reason is. */
+const LAST = 400
+const tail = (text: string): string => (text.length <= LAST ? text : `...${text.slice(-LAST)}`)
+
 const reject = (program: string, as: string, why: string): never => {
   throw new CniError(
     ERR_IO,
     `${program} does not work as ${as}, so nothing was replaced`,
-    `${why}\nIs it built for this machine, complete, and is the folder mounted without noexec?`,
+    `${tail(why)}\nIs it built for this machine, complete, and is the folder mounted without noexec?`,
   )
 }
 

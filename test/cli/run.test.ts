@@ -21,7 +21,7 @@ const conflist = (folder: string, cniVersion: string) => ({
   name: 'pods',
   plugins: [
     {
-      ...{ type: 'bridge', bridge: 'br0', isDefaultGateway: true, capabilities: { mac: true } },
+      ...{ type: 'bridge', bridge: 'br0', isGateway: true, capabilities: { mac: true } },
       ipam: { type: 'host-local', dataDir: `${folder}/store`, ranges: [[{ subnet: '10.9.0.0/24' }]] },
     },
     { type: 'tuning', sysctl: { 'net.core.somaxconn': '1234' } },
