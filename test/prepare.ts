@@ -1,0 +1,5 @@
+/** Fetches and builds what the tests need beyond packages: run by `bin/setup.sh test`. Quick when all is there. */
+import { newerClient, stableClient } from './clients/libcni.ts'
+
+stableClient()
+newerClient()
