@@ -2,10 +2,24 @@
 import { renderTable } from '../../cli/screen.ts'
 import { ROOT } from './build.ts'
 import { run } from './command.ts'
-import { ask, attach, BIN_FOLDER, check, detach, type Pod, ping, podwire, pull, serve, totalOf } from './pods.ts'
+import {
+  ask,
+  attach,
+  BIN_FOLDER,
+  check,
+  detach,
+  lose,
+  NETWORK,
+  type Pod,
+  ping,
+  podwire,
+  pull,
+  serve,
+  totalOf,
+} from './pods.ts'
 import { remains } from './remains.ts'
 import { openScreen } from './screen.ts'
-import { delNetns, INTERNET, INTERNET_IPV4, INTERNET_IPV6, makeUplink, NODE_IPV4, NODE_IPV6 } from './topology.ts'
+import { INTERNET, INTERNET_IPV4, INTERNET_IPV6, makeUplink, NODE_IPV4, NODE_IPV6 } from './topology.ts'
 
 const HOST_PORT = 8080
 const RATE = 20_000_000
@@ -112,15 +126,15 @@ const showChecks = (pods: readonly Pod[]): Promise<void> =>
 
 const showCrash = async (): Promise<void> => {
   await make('attach "crashed" and lose it without DEL', () => attach('crashed', PUBLISHED), tellPod)
-  await delNetns('crashed')
+  await lose('crashed')
   await show('podwire gc finds it', '1 stale', async () => {
-    const { stdout } = await podwire(['gc', '--dry-run', '--json'])
+    const { stdout } = await podwire(['gc', NETWORK, '--dry-run', '--json'])
     const stale = stdout.match(/"state": "stale"/g)?.length ?? 0
     return { measured: `${stale} stale`, holds: stale === 1 }
   })
   await make(
     'podwire gc',
-    () => podwire(['gc']),
+    () => podwire(['gc', NETWORK]),
     ({ stdout }) => stdout.trim().split('\n').at(-1) ?? '',
   )
 }

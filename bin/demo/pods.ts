@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process'
 import { ROOT } from './build.ts'
 import { netnsPath, type Output, run, within } from './command.ts'
-import { addNetns } from './topology.ts'
+import { addNetns, delNetns } from './topology.ts'
 
 export const BIN_FOLDER = '/run/cni-bin'
-const NETWORK = 'podwire'
+export const NETWORK = 'podwire'
 
 export interface Pod {
   readonly name: string
@@ -47,6 +47,18 @@ export const attach = async (name: string, capabilities: object = {}): Promise<P
 export const detach = async (name: string): Promise<number> => {
   const { stderr } = await podwire(['run', 'del', NETWORK, netnsPath(name), '--timing'])
   return totalOf(timesOf(stderr))
+}
+
+const POLL_MS = 20
+const PATIENCE_MS = 5000
+
+/** Ends a pod without DEL. The kernel takes its interfaces down a moment later. */
+export const lose = async (name: string): Promise<void> => {
+  await delNetns(name)
+  for (let waited = 0; waited < PATIENCE_MS; waited += POLL_MS) {
+    if ((await run(['ip', 'link', 'show', 'type', 'veth'])).stdout.match(/link-netns/g)?.length === 1) return
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
 }
 
 export const check = (name: string): Promise<Output> => podwire(['run', 'check', NETWORK, netnsPath(name)])
