@@ -121,7 +121,12 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     boolean('snat'),
     boolean('masqAll'),
     ...uint('markMasqBit', 31),
-    string('externalSetMarkChain'),
+    [
+      'externalSetMarkChain',
+      ['', 'KUBE-MARK-MASQ'],
+      ['-x', 'a b', '../x', 'x'.repeat(29)],
+      'is not an iptables chain name',
+    ],
     strings('conditionsV4'),
     strings('conditionsV6'),
     [

@@ -26,6 +26,8 @@ const SIGNALS: Readonly<Record<string, number>> = {
   SIGTERM: 15,
 }
 
+const isBrokenPipe = (error: Error): boolean => 'code' in error && error.code === 'EPIPE'
+
 /** What `argv` printed and how it ended. Never throws for a program that fails.
  *  @throws Error when the program could not be started, or ran into the timeout */
 export const run = (argv: readonly string[], options: RunOptions = {}): Output => {
@@ -39,7 +41,9 @@ export const run = (argv: readonly string[], options: RunOptions = {}): Output =
     killSignal: 'SIGKILL',
     ...rest,
   })
-  if (ended.error !== undefined) throw new Error(`${argv.join(' ')}: ${ended.error.message}\n${ended.stderr}`)
+  // a program may end without having read all of its input
+  const failed = ended.error !== undefined && !(ended.status !== null && isBrokenPipe(ended.error))
+  if (failed) throw new Error(`${argv.join(' ')}: ${ended.error?.message}\n${ended.stderr}`)
   const status = ended.status ?? 128 + (SIGNALS[ended.signal ?? ''] ?? 0)
   return { status, stdout: ended.stdout, stderr: ended.stderr }
 }
