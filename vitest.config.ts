@@ -24,6 +24,7 @@ export default defineConfig({
           include: [KERNEL],
           pool: 'forks',
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
           globalSetup: ['test/support/orphans.ts'],
