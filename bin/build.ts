@@ -31,10 +31,10 @@ const NO_AUTOLOAD = ['--no-compile-autoload-dotenv', '--no-compile-autoload-bunf
 const LATE_JIT = '--compile-jit-policy=100'
 
 /** Written beside and renamed, so that nobody runs half a file. */
-const buildExecutable = async (): Promise<void> => {
+const buildExecutable = async (types: readonly string[]): Promise<void> => {
   const script = `${root}build/podwire.js`
   const draft = `${root}build/podwire`
-  await bundle(root, script)
+  await bundle(root, types, script)
   const options = ['--compile', '--bytecode', '--minify', LATE_JIT, ...NO_AUTOLOAD]
   run(`${root}node_modules/.bin/bun`, 'build', script, ...options, `--outfile=${draft}`)
   renameSync(draft, `${root}dist/podwire`)
@@ -46,13 +46,10 @@ const build = async (): Promise<void> => {
   const started = performance.now()
   await generate()
   buildAddon()
-  await buildExecutable()
+  const types = pluginFolders(root).map(({ type }) => type)
+  await buildExecutable(types)
   for (const path of ['dist/podwire', 'dist/podwire.node']) console.log(`${path} (${sizeOf(path)})`)
-  console.log(
-    `plugins: ${pluginFolders(root)
-      .map(({ type }) => type)
-      .join(', ')}`,
-  )
+  console.log(`plugins: ${types.join(', ')}`)
   console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`)
 }
 

@@ -1,4 +1,7 @@
-/** All modules of the executable as one CommonJS file. Code that runs in each exec gets `native/files.ts` for `node:fs`. */
+/** The executable's script: one CommonJS file with all its programs. Code that runs in each exec gets `native/files.ts` for
+ *  `node:fs`. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 
 /** The folders whose code runs when a runtime calls a plugin. */
@@ -15,13 +18,12 @@ const filesInPlaceOfFs = (root: string): Plugin => ({
   },
 })
 
-/** Writes the bundle of `${root}bin/podwire.ts` to `outfile`. @throws Error naming what does not resolve, or what
- *  `native/files.ts` lacks */
-export const bundle = async (root: string, outfile: string): Promise<void> => {
-  await build({
-    entryPoints: [`${root}bin/podwire.ts`],
-    outfile,
+/** The bundle of one program, as the text of a CommonJS module. */
+const bundleOf = async (root: string, program: string): Promise<string> => {
+  const { outputFiles } = await build({
+    entryPoints: [`${root}bin/${program}.ts`],
     bundle: true,
+    write: false,
     minify: true,
     platform: 'node',
     format: 'cjs',
@@ -32,4 +34,26 @@ export const bundle = async (root: string, outfile: string): Promise<void> => {
     logOverride: { 'import-is-undefined': 'error' },
     plugins: [filesInPlaceOfFs(root)],
   })
+  return outputFiles.map(({ text }) => text).join('')
+}
+
+/** A script that is the program of the name it is called by. Each is a function, and one that is not called costs nothing. */
+const joined = (programs: readonly (readonly [type: string, code: string])[], commandLine: string): string =>
+  `const programs = {
+${programs.map(([type, code]) => `${JSON.stringify(type)}() {\n${code}},`).join('\n')}
+}
+const name = process.argv0.slice(process.argv0.lastIndexOf('/') + 1)
+const commandLine = () => {
+${commandLine}}
+if (Object.hasOwn(programs, name)) programs[name]()
+else commandLine()
+`
+
+/** Writes to `outfile` the script of the executable: the plugins `types` and the command line, each bundled for itself.
+ *  @throws Error naming what does not resolve, or what `native/files.ts` lacks */
+export const bundle = async (root: string, types: readonly string[], outfile: string): Promise<void> => {
+  const bundles = await Promise.all(types.map((type) => bundleOf(root, `generated/plugin-${type}`)))
+  const programs = types.map((type, i): [string, string] => [type, bundles[i] ?? ''])
+  mkdirSync(dirname(outfile), { recursive: true })
+  writeFileSync(outfile, joined(programs, await bundleOf(root, 'podwire')))
 }

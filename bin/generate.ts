@@ -1,8 +1,9 @@
 /** Generates from `conf/schemas` and the plugin folders: `conf/generated/<type>.js` (validator, key shapes) and
- *  `bin/generated/registry.ts` (what the executable can be called as). Run by `npm run generate`. */
+ *  `bin/generated/registry.ts` (what the executable can be called as) and `bin/generated/plugin-<type>.ts` (the executable
+ *  when it is called so). Run by `npm run generate`. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { pluginFolders, renderRegistry } from './registry.ts'
+import { pluginFolders, programFolders, renderProgram, renderRegistry } from './registry.ts'
 import { compileSchema, schemaTypes } from './schemas.ts'
 
 const root = new URL('..', import.meta.url).pathname
@@ -20,7 +21,10 @@ export const generate = async (): Promise<readonly string[]> => {
     write(`${root}conf/generated/${type}.js`, code)
     write(`${root}conf/generated/${type}.d.ts`, declaration)
   }
-  write(`${root}bin/generated/registry.ts`, renderRegistry(pluginFolders(root)))
+  const folders = pluginFolders(root)
+  write(`${root}bin/generated/registry.ts`, renderRegistry(folders))
+  for (const folder of folders)
+    write(`${root}bin/generated/plugin-${folder.type}.ts`, renderProgram(programFolders(root, folder, folders)))
   return types
 }
 

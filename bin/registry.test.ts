@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { pluginFolders, renderRegistry } from './registry.ts'
+import { pluginFolders, programFolders, renderProgram, renderRegistry } from './registry.ts'
 
 let root = ''
 beforeEach(() => {
@@ -49,4 +49,25 @@ test('renderRegistry() loads a plugin only when it is asked for', () => {
   expect(line).toContain("'host-local': () =>")
   expect(line).toContain("require('../../ipam/host-local/main.ts')")
   expect(line).toContain("require('../../conf/generated/host-local.js')")
+})
+
+test('programFolders() adds the IPAM plugins to one that delegates to them', () => {
+  for (const type of ['bridge', 'host-local', 'portmap', 'static']) schema(type)
+  folder('plugins/bridge', "import { ipamAdd } from '../../cni/ipam.ts'\nexport const plugin = { add: ipamAdd }\n")
+  folder('plugins/portmap')
+  folder('ipam/host-local')
+  folder('ipam/static')
+  const folders = pluginFolders(root)
+  const programs = folders.map((one) => programFolders(root, one, folders).map(({ type }) => type))
+  expect(programs).toEqual([['bridge', 'host-local', 'static'], ['host-local'], ['portmap'], ['static']])
+})
+
+test('renderProgram() imports nothing but statically', () => {
+  const text = renderProgram([
+    { type: 'bridge', path: 'plugins/bridge' },
+    { type: 'static', path: 'ipam/static' },
+  ])
+  expect(text).toContain("import { plugin as plugin0 } from '../../plugins/bridge/main.ts'")
+  expect(text).toContain("if (type === 'static') return entryOf(plugin1, schema1)")
+  expect(text).not.toMatch(/require|import\(/)
 })
