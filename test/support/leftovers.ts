@@ -17,13 +17,19 @@ const SYSCTLS = [
   'net/bridge/bridge-nf-call-iptables',
 ]
 
+/** Whether a link has a carrier, and what the kernel derives from that or from an address, comes and goes with time. */
+const LINK =
+  's/^[0-9]+: //; s/NO-CARRIER,//; s/,LOWER_UP//; s/ state [A-Z]+//; s/ qlen [0-9]+//; s/_timer +[0-9.]+/_timer/g'
+const ADDR = '/ fe80::/d; s/^[0-9]+: //; s/ (valid_lft|preferred_lft) [0-9a-z]+//g; s/ tentative//'
+const ROUTE = '/ proto kernel/d; s/ linkdown//'
+
 const SECTIONS: readonly (readonly [name: string, command: string])[] = [
-  ['link', "ip -o -d link | sed -E 's/^[0-9]+: //; s/ qlen [0-9]+//; s/(_timer|gc_timer|hello_timer) +[0-9.]+/\\1/g'"],
-  ['addr', "ip -o addr | sed -E 's/^[0-9]+: //; s/ (valid_lft|preferred_lft) [0-9a-z]+//g; s/ tentative//'"],
-  ['route', 'ip route show table all; ip -6 route show table all'],
+  ['link', `ip -o -d link | sed -E '${LINK}'`],
+  ['addr', `ip -o addr | sed -E '${ADDR}'`],
+  ['route', `(ip route show table all; ip -6 route show table all) | sed -E '${ROUTE}'`],
   ['rule', 'ip rule; ip -6 rule'],
   ['neigh', 'ip neigh show nud permanent'],
-  ['fdb', 'bridge fdb show'],
+  ['fdb', "bridge fdb show | sed -E '/^(33:33|01:00:5e):/d'"],
   ['qdisc', "tc qdisc | sed -E 's/ refcnt [0-9]+//'"],
   [
     'filter',

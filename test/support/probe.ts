@@ -30,6 +30,13 @@ export const listen = (netns: string, name: string, port: number): (() => void) 
   throw new Error(`the server on port ${port} of ${netns} did not come up in 10 s`)
 }
 
+/** Waits until no address of the namespace `netns` is tentative. A link's own link-local address takes the kernel a second
+ *  or two, and until then the kernel forwards nothing over that link to a neighbour it has to look for (ndisc_solicit()). */
+export const settle = (netns: string): void => {
+  if (!waitFor(() => run(inside(netns, ['ip', '-6', 'addr', 'show', 'tentative'])).stdout === ''))
+    throw new Error(`the addresses of ${netns} are still tentative after 10 s`)
+}
+
 export interface Question {
   /** Name of the namespace that asks. */
   readonly from: string
