@@ -1,7 +1,7 @@
 /** Which iptables chains of a network belong to attachments that are gone, from the comments of their rules: ours (records)
  *  and the reference plugins'. */
 import type { AttachmentId } from '../cni/plugin.ts'
-import { optionOf } from '../netfilter/iptables-rule.ts'
+import { optionOf, targetOf } from '../netfilter/iptables-rule.ts'
 import type { IptablesTable } from '../netfilter/iptables-table.ts'
 import { type IptablesFact, iptablesTables } from './iptables.ts'
 import type { Place } from './iptables-command.ts'
@@ -32,9 +32,16 @@ const holdingsIn = (chain: string, rules: readonly string[], network: string): H
 /** A container's own chains begin so; the shared ones have capitals next. */
 const OWN_CHAIN = /^CNI-(?:[A-Z]+-)?[0-9a-f]{16,}$/
 
-/** Who holds the container chains of `network` in `table`. */
-export const holdingsOf = (network: string, table: IptablesTable): Holding[] =>
-  [...table].filter(([chain]) => OWN_CHAIN.test(chain)).flatMap(([chain, rules]) => holdingsIn(chain, rules, network))
+/** Who holds the container chains of `network` in `table`: rules of the chain say so, or the jumps that lead to it (where
+ *  the reference portmap has its comments). */
+export const holdingsOf = (network: string, table: IptablesTable): Holding[] => {
+  const all = [...table.values()].flat()
+  return [...table]
+    .filter(([chain]) => OWN_CHAIN.test(chain))
+    .flatMap(([chain, rules]) =>
+      holdingsIn(chain, [...rules, ...all.filter((rule) => targetOf(rule) === chain)], network),
+    )
+}
 
 const isStale = ({ containerID, ifName }: Holding, network: string, valid: readonly AttachmentId[]): boolean =>
   ifName === ''

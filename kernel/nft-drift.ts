@@ -6,7 +6,7 @@ import { hookSpec } from '../netfilter/transaction.ts'
 import { type ChainDump, dumpChains, dumpRules, dumpSets, type RuleDump } from '../netlink/nftables-dump.ts'
 import { fingerprintOf, type Instruction } from '../netlink/nftables-instruction.ts'
 import type { NetlinkSocket } from '../netlink/socket.ts'
-import { tableComment } from './nft-table.ts'
+import { isRaw, tableComment } from './nft-table.ts'
 
 const print = (instructions: readonly Instruction[]): string => instructions.map(fingerprintOf).join('\n')
 
@@ -17,12 +17,9 @@ const isHookSame = (table: Table, chain: Chain, found: ChainDump): boolean => {
   return wanted.hook === hook.hook && wanted.priority === hook.priority && wanted.policy === hook.policy
 }
 
-const isRaw = (chain: Chain): boolean =>
-  chain.rules.some(({ statements }) => statements.some(({ kind }) => kind === 'raw'))
-
 const rulesDrift = (table: Table, chain: Chain, rules: readonly RuleDump[]): string | undefined => {
   if (rules.length !== chain.rules.length) return `holds ${rules.length} rules instead of ${chain.rules.length}`
-  if (isRaw(chain)) return undefined // what a user wrote is known to nft alone
+  if (isRaw(table)) return undefined // nft compiled it, in its own version's way
   const at = chain.rules.findIndex((rule, i) => print(compileRule(rule, table)) !== print(rules[i]?.instructions ?? []))
   return at < 0 ? undefined : `has another rule ${at + 1}`
 }

@@ -14,13 +14,16 @@ export interface NftElement extends Element {
   readonly set: string
   /** What the key is to the user, for messages: `host port 8080/tcp`. */
   readonly label?: string
+  /** Left to another attachment of the same container that holds the key already. */
+  readonly yields?: true
 }
 
 /** What the kernel has under an element's key. */
 export interface Holding {
   readonly element: NftElement
-  /** `same`: this very element; `other data`: its owner's, leading elsewhere; `foreign`: another owner's. */
-  readonly state: 'absent' | 'same' | 'other data' | 'foreign'
+  /** `same`: this very element; `other data`: its owner's, leading elsewhere; `sibling`: of another attachment of the same
+   *  container, to which the element yields; `foreign`: another owner's. */
+  readonly state: 'absent' | 'same' | 'other data' | 'sibling' | 'foreign'
   /** The holder's comment. */
   readonly holder: string
 }
@@ -34,11 +37,15 @@ const isSameData = (a: ElementSpec['data'], b: ElementSpec['data']): boolean => 
   return a?.code === b?.code && a?.chain === b?.chain
 }
 
-const stateOf = (wanted: ElementSpec, found: ElementSpec | undefined): Holding['state'] => {
+/** The container's part of a comment that `commentOf` made. */
+const containerOf = (comment = ''): string => comment.split('/')[1] ?? ''
+
+const stateOf = (wanted: ElementSpec, found: ElementSpec | undefined, yields: boolean): Holding['state'] => {
   if (found === undefined) return 'absent'
-  const isOwn = (found.comment ?? '') === (wanted.comment ?? '')
-  if (!isOwn || !isEqual(found.key, wanted.key) || !isEqual(found.keyEnd, wanted.keyEnd)) return 'foreign'
-  return isSameData(found.data, wanted.data) ? 'same' : 'other data'
+  const isSameKey = isEqual(found.key, wanted.key) && isEqual(found.keyEnd, wanted.keyEnd)
+  if (isSameKey && (found.comment ?? '') === (wanted.comment ?? ''))
+    return isSameData(found.data, wanted.data) ? 'same' : 'other data'
+  return yields && containerOf(found.comment) === containerOf(wanted.comment) ? 'sibling' : 'foreign'
 }
 
 const first = (table: Table, element: NftElement): ElementSpec => {
@@ -67,7 +74,7 @@ export const readHoldings = (
     const spec = wanted[i]
     return {
       element,
-      state: spec === undefined ? 'absent' : stateOf(spec, found),
+      state: spec === undefined ? 'absent' : stateOf(spec, found, element.yields === true),
       holder: found?.comment ?? '',
     }
   })

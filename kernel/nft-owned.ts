@@ -18,7 +18,7 @@ import type { Ns } from './plan.ts'
 export type TableName = Pick<Table, 'family' | 'name'>
 
 /** One entry of a set: an element, with the end of its interval when it has one of its own. */
-interface Entry {
+export interface Entry {
   readonly set: string
   readonly comment: string
   readonly specs: readonly ElementSpec[]
@@ -38,7 +38,7 @@ const entriesOf = (set: string, elements: readonly ElementSpec[]): Entry[] => {
 }
 
 /** Every entry of every set of the table; none when there is no such table. @throws NetlinkError */
-const readEntries = (socket: NetlinkSocket, table: TableName): Entry[] => {
+export const readEntries = (socket: NetlinkSocket, table: TableName): Entry[] => {
   const id = idOf(table)
   try {
     return dumpSets(socket, id).flatMap(({ name }) => entriesOf(name, dumpElements(socket, id, name)))
@@ -54,7 +54,8 @@ const keyOnly = ({ key, keyEnd, flags }: ElementSpec): ElementSpec => ({
   ...(flags === undefined ? {} : { flags }),
 })
 
-const deletionOf = (table: TableName, entries: readonly Entry[]): Message[] =>
+/** Deletes `entries` of a table. */
+export const deletionOf = (table: TableName, entries: readonly Entry[]): Message[] =>
   [...new Set(entries.map(({ set }) => set))].flatMap((set) =>
     delElements(
       idOf(table),
@@ -79,13 +80,14 @@ const removeOnce = (
   table: TableName,
   isGone: (comment: string) => boolean,
   andTable: boolean,
-): void => {
+): readonly Entry[] => {
   const generation = readGeneration(socket)
   const entries = readEntries(socket, table)
   const gone = entries.filter(({ comment }) => isGone(comment))
   const isEmpty = entries.every(({ comment }) => comment === '' || isGone(comment))
   const messages = andTable && isEmpty ? [deleteTable(table)] : deletionOf(table, gone)
   if (messages.length > 0) commit(socket, `nft table ${table.family} ${table.name}`, messages, generation)
+  return gone
 }
 
 const removeWhere = (
@@ -93,15 +95,16 @@ const removeWhere = (
   table: TableName,
   isGone: (comment: string) => boolean,
   andTable: boolean,
-): void =>
-  untilCurrent(`nft table ${table.family} ${table.name}`, isOvertaken, () => {
-    if (tableComment(socket, table) !== undefined) removeOnce(socket, table, isGone, andTable)
-  })
+): readonly Entry[] =>
+  untilCurrent(`nft table ${table.family} ${table.name}`, isOvertaken, () =>
+    tableComment(socket, table) === undefined ? [] : removeOnce(socket, table, isGone, andTable),
+  )
 
-/** Removes all elements of `owner` from a table, whatever their keys. Absent is success. @throws NetlinkError, CniError 11 */
-export const removeOwned = (kernel: Kernel, ns: Ns, table: TableName, owner: Owner): void => {
+/** Removes all elements of `owner` from a table, whatever their keys, and returns them. Absent is success.
+ *  @throws NetlinkError, CniError 11 */
+export const removeOwned = (kernel: Kernel, ns: Ns, table: TableName, owner: Owner): readonly Entry[] => {
   const comment = commentOf(owner)
-  removeWhere(kernel.netfilter(ns), table, (each) => each === comment, false)
+  return removeWhere(kernel.netfilter(ns), table, (each) => each === comment, false)
 }
 
 /** GC: removes the elements of `network` whose owner is not in `valid`, and the table with them when no attachment of any

@@ -3,6 +3,7 @@
 
 import { idOf } from '../netfilter/family.ts'
 import type { Table } from '../netfilter/ruleset.ts'
+import { renderCommands } from '../netfilter/text.ts'
 import { createTable, deleteTable, setSpec } from '../netfilter/transaction.ts'
 import { ENOENT, NetlinkError } from '../netlink/error.ts'
 import type { Message } from '../netlink/message.ts'
@@ -66,9 +67,25 @@ const replacement = (socket: NetlinkSocket, table: Table): Preparation => {
   return { messages: [deleteTable(table), ...createTable(table), ...keptElements(socket, table)], generation }
 }
 
-/** What brings `table` (with its layout) into the kernel. @throws NetlinkError */
-export const prepareTable = (socket: NetlinkSocket, table: Table): Preparation => {
+/** Whether only the `nft` program can load the table: a user's own fragments are in it. */
+export const isRaw = ({ chains }: Pick<Table, 'chains'>): boolean =>
+  chains.some(({ rules }) => rules.some(({ statements }) => statements.some(({ kind }) => kind === 'raw')))
+
+/** What brings `table` (with its layout) into the kernel. A table that only `nft` can load is given to `loadText` at once;
+ *  its name says its layout, so that none is ever replaced. @throws NetlinkError; whatever `loadText` throws */
+export const prepareTable = (
+  socket: NetlinkSocket,
+  table: Table,
+  loadText: (commands: string) => void,
+): Preparation => {
   const comment = tableComment(socket, table)
   if (comment === table.comment) return { messages: [] }
-  return comment === undefined ? { messages: createTable(table, true) } : replacement(socket, table)
+  if (comment === undefined && !isRaw(table)) return { messages: createTable(table, true) }
+  if (!isRaw(table)) return replacement(socket, table)
+  try {
+    loadText(renderCommands(table).join('\n').replace(/^add/, 'create'))
+  } catch (error) {
+    if (tableComment(socket, table) === undefined) throw error // else another process was faster
+  }
+  return { messages: [] }
 }

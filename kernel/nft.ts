@@ -12,6 +12,7 @@ import type { NetlinkSocket } from '../netlink/socket.ts'
 import type { Kernel } from './kernel.ts'
 import { tableDrift } from './nft-drift.ts'
 import { type Holding, type NftElement, readHoldings } from './nft-holder.ts'
+import { loadText } from './nft-program.ts'
 import { isOvertaken, untilCurrent } from './nft-retry.ts'
 import { prepareTable, withLayout } from './nft-table.ts'
 import type { Ns, Operations } from './plan.ts'
@@ -76,8 +77,9 @@ const isTaken = (error: unknown): boolean =>
 
 /** One attempt, in one transaction: the table if need be, and the elements. When only the elements were refused, they are
  *  looked at. */
-const attempt = (socket: NetlinkSocket, fact: NftFact, table: Table): boolean => {
-  const { messages, generation } = prepareTable(socket, table)
+const attempt = (kernel: Kernel, fact: NftFact, table: Table): boolean => {
+  const socket = kernel.netfilter(fact.ns)
+  const { messages, generation } = prepareTable(socket, table, (text) => loadText(kernel, fact.ns, text))
   const all = [...messages, ...adding(table, fact.elements, true)]
   if (all.length === 0) return false
   try {
@@ -96,8 +98,7 @@ const isLost = (error: unknown): boolean => isOvertaken(error) || isExists(error
 
 const ensure = (fact: NftFact, kernel: Kernel): boolean => {
   const table = withLayout(fact.table)
-  const socket = kernel.netfilter(fact.ns)
-  return untilCurrent(nameOf(fact), isLost, () => attempt(socket, fact, table))
+  return untilCurrent(nameOf(fact), isLost, () => attempt(kernel, fact, table))
 }
 
 const removeOnce = (socket: NetlinkSocket, fact: NftFact): void => {
@@ -110,7 +111,7 @@ const remove = (fact: NftFact, kernel: Kernel): void =>
   untilCurrent(nameOf(fact), isOvertaken, () => removeOnce(kernel.netfilter(fact.ns), fact))
 
 const elementDrift = (table: Table, { state, element, holder }: Holding): string | undefined => {
-  if (state === 'same') return undefined
+  if (state === 'same' || state === 'sibling') return undefined
   const label = labelOf(table, element)
   if (state === 'absent') return `${label} is missing`
   return state === 'foreign' ? `${label} is held by ${holder}` : `${label} leads elsewhere`
