@@ -94,10 +94,11 @@ const isSilent = ({ flag, value, negated }: Option): boolean => {
   return prefix !== undefined && !negated && lengthOf(prefix) === 0
 }
 
-/** Text that is equal for two rules exactly when they say the same in different spelling or order of options. */
-export const ruleKey = (rule: string): string =>
+/** Text that is equal for two rules exactly when they say the same in different spelling or order of options; with
+ *  `anyComment` also when their comments differ. */
+export const ruleKey = (rule: string, anyComment = false): string =>
   optionsOf(rule)
-    .filter((option) => !isSilent(option))
+    .filter((option) => !isSilent(option) && !(anyComment && option.flag === '--comment'))
     .map((option) => `${option.negated ? '! ' : ''}${option.flag} ${normalValue(option)}`)
     .sort()
     .join('\n')

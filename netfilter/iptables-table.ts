@@ -20,6 +20,8 @@ export interface IptablesRule {
   readonly position: Position
   /** Stays when the owner goes: other attachments need it too. */
   readonly shared?: true
+  /** A rule that differs in its comment alone will do: another version, or another program, wrote it. */
+  readonly anyComment?: true
 }
 
 /** What one owner wants in one table. */
@@ -52,11 +54,12 @@ export const parseTable = (text: string): IptablesTable => {
 /** A restore script that runs `lines` in `table`, all or none. */
 export const scriptOf = (table: string, lines: readonly string[]): string => `*${table}\n${lines.join('\n')}\nCOMMIT\n`
 
-const isSame = (rule: string): ((other: string) => boolean) => {
-  const key = ruleKey(rule)
-  return (other) => ruleKey(other) === key
+const isSame = (rule: string, anyComment = false): ((other: string) => boolean) => {
+  const key = ruleKey(rule, anyComment)
+  return (other) => ruleKey(other, anyComment) === key
 }
-const has = (rules: readonly string[], rule: string): boolean => rules.some(isSame(rule))
+const has = (rules: readonly string[], rule: string, anyComment = false): boolean =>
+  rules.some(isSame(rule, anyComment))
 
 const commentIn = (rule: string): string => optionOf(rule, '--comment') ?? ''
 const isRecord = (rule: string, network: string): boolean => commentIn(rule).startsWith(network)
@@ -76,8 +79,9 @@ const contentOf = (
   return [...all.filter(isEarly), ...all.filter((rule) => !isEarly(rule))]
 }
 
+const keysOf = (rules: readonly string[]): string => rules.map((rule) => ruleKey(rule)).join('\0')
 const isEqual = (a: readonly string[], b: readonly string[] | undefined): boolean =>
-  b !== undefined && a.map(ruleKey).join('\0') === b.map(ruleKey).join('\0')
+  b !== undefined && keysOf(a) === keysOf(b)
 
 const ownChainLines = (want: IptablesRules, table: IptablesTable): string[] => {
   const differing = want.chains
@@ -98,9 +102,9 @@ const placeOf = (position: Position, rules: readonly string[]): number => {
 
 const sharedRuleLines = (want: IptablesRules, table: IptablesTable): string[] => {
   const state = new Map([...table].map(([name, rules]) => [name, [...rules]]))
-  const insert = ({ chain, rule, position }: IptablesRule): string[] => {
+  const insert = ({ chain, rule, position, anyComment }: IptablesRule): string[] => {
     const rules = state.get(chain) ?? []
-    if (has(rules, rule)) return []
+    if (has(rules, rule, anyComment)) return []
     const place = placeOf(position, rules)
     state.set(chain, rules.toSpliced(place, 0, rule))
     return [place === rules.length ? `-A ${chain} ${rule}` : `-I ${chain} ${place + 1} ${rule}`]
@@ -153,9 +157,12 @@ export const removeLines = (want: IptablesRules, table: IptablesTable): string[]
 }
 
 /** What of `want` is not in `table`, one phrase each. */
-export const missingFrom = (want: IptablesRules, table: IptablesTable): string[] => [
-  ...want.shared.filter((name) => !table.has(name)).map((name) => `chain ${name}`),
-  ...[...want.chains.flatMap(({ name, rules }) => rules.map((rule) => ({ chain: name, rule }))), ...want.rules]
-    .filter(({ chain, rule }) => !has(table.get(chain) ?? [], rule))
-    .map(({ chain, rule }) => `rule -A ${chain} ${rule}`),
-]
+export const missingFrom = (want: IptablesRules, table: IptablesTable): string[] => {
+  const own = want.chains.flatMap(({ name, rules }) => rules.map((rule) => ({ chain: name, rule, anyComment: false })))
+  return [
+    ...want.shared.filter((name) => !table.has(name)).map((name) => `chain ${name}`),
+    ...[...own, ...want.rules]
+      .filter(({ chain, rule, anyComment }) => !has(table.get(chain) ?? [], rule, anyComment))
+      .map(({ chain, rule }) => `rule -A ${chain} ${rule}`),
+  ]
+}
