@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { CniError, ERR_UNAVAILABLE } from '../cni/error.ts'
 import { failureOf } from '../cni/failure.ts'
+import { withGcLock } from '../cni/gc-lock.ts'
 import { readNamespaces } from './collect/namespaces.ts'
 import { type Report, renderReports } from './collect/report.ts'
 import { askPlugins, detachStale, refuseNameless } from './collect/sweep.ts'
@@ -11,7 +12,7 @@ import { isKept, judge, type Source, type Verdict } from './collect/verdict.ts'
 import { findNetwork, type Network, parseList, readNetworks } from './runtime/network.ts'
 import { type CacheEntry, readCache, resultsFolder } from './runtime/result-cache.ts'
 import { addRuntimeOptions, type RuntimeOptions, runtimeOf } from './runtime-options.ts'
-import { openProgress, type Progress, renderError } from './screen.ts'
+import { count, openProgress, type Progress, renderError } from './screen.ts'
 
 interface Options extends RuntimeOptions {
   readonly from: Source
@@ -39,6 +40,7 @@ const networksOf = (
   return names.map((name) => all.find((network) => network.name === name) ?? findNetwork(confDir, name))
 }
 
+/** What there is on a network, to be taken while no ADD is half done. */
 const surveyOf = (network: Network, { from, grace, cacheDir }: Options) => {
   const cache = readCache(cacheDir) ?? []
   const traces = readTraces(network, cache)
@@ -49,13 +51,14 @@ const surveyOf = (network: Network, { from, grace, cacheDir }: Options) => {
   return { verdicts, nameless: namelessOwners(network.name, traces, found), isCacheEmpty: cache.length === 0 }
 }
 
-/** An empty cache says that nothing is valid: on a node that has attachments it is more likely lost, or elsewhere.
- *  @throws CniError 50 */
+/** An empty cache says that nothing is in use: where something would be removed for that, it is more likely lost, or
+ *  elsewhere. @throws CniError 50 */
 const refuseEmptyCache = (network: Network, verdicts: readonly Verdict[], { from, force, cacheDir }: Options): void => {
-  if (from !== 'cache' || force === true || verdicts.length === 0) return
+  const stale = verdicts.filter(({ state }) => state === 'stale').length
+  if (from !== 'cache' || force === true || stale === 0) return
   throw new CniError(
     ERR_UNAVAILABLE,
-    `the result cache ${resultsFolder(cacheDir)} is empty, but network ${network.name} has ${verdicts.length} attachments; nothing was removed`,
+    `the result cache ${resultsFolder(cacheDir)} is empty, but network ${network.name} has ${count(verdicts.length, 'attachment')}, ${stale} of them not seen to live; nothing was removed`,
     'If the runtime keeps its cache elsewhere, name its parent with --cache-dir.\nIf it was lost, --from netns goes by the namespaces that live.\n--force believes the cache.',
   )
 }
@@ -83,7 +86,7 @@ const collect = (network: Network, options: Options, progress: Progress): Report
 const sweep = (network: Network, options: Options, progress: Progress): Report => {
   progress.step(`${network.name}: looking for attachments and namespaces`)
   const force = options.force ?? false
-  const { verdicts, nameless, isCacheEmpty } = surveyOf(network, options)
+  const { verdicts, nameless, isCacheEmpty } = withGcLock(() => surveyOf(network, options))
   if (isCacheEmpty) refuseEmptyCache(network, verdicts, options)
   const report = { network: network.name, file: network.file, verdicts, force, ...NOTHING, failures: [] }
   if (options.dryRun === true) return report

@@ -23,7 +23,9 @@ interface Options {
 const networkOf = (name: string, { confDir }: Options): Network =>
   name.includes('/') || existsSync(name) ? readNetwork(name, dirname(resolve(name))) : findNetwork(confDir, name)
 
-const renderCommand = ({ ns, command }: PlacedCommand): string => `${ns.padEnd(4)} # ${command}`
+/** Under the prompt of the namespace; a remark, which is no command, has none. */
+const renderCommand = ({ ns, command }: PlacedCommand): string =>
+  command.startsWith('#') ? `     ${command}` : `${ns.padEnd(4)} # ${command}`
 
 const renderPlugin = ({ type, commands, note }: PluginPlan, i: number): string =>
   [`${i + 1}. ${type}${note === undefined ? '' : `: ${note}`}`, ...commands.map(renderCommand), ''].join('\n')

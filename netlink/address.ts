@@ -85,3 +85,16 @@ export const dumpAddresses = (socket: NetlinkSocket, index: number): LinkAddress
     .map(decodeAddress)
     .filter((address) => address !== undefined && address.index === index)
     .filter((address) => address !== undefined)
+
+/** Every address of the socket's namespace, both families, in one dump: no link of it can vanish in between.
+ *  @throws NetlinkError */
+export const dumpAllAddresses = (socket: NetlinkSocket): LinkAddress[] =>
+  socket
+    .request('ip addr show', {
+      type: RTM_GETADDR,
+      flags: NLM_F_REQUEST | NLM_F_DUMP,
+      header: ifaddrmsg(0, 0, 0, 0),
+      attrs: [],
+    })
+    .map(decodeAddress)
+    .filter((address) => address !== undefined)

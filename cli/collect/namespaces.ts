@@ -3,9 +3,8 @@ import { closeSync, openSync, readdirSync, readlinkSync, statfsSync, statSync } 
 import { join } from 'node:path'
 import { addressOf } from '../../addr/cidr.ts'
 import type { Ip } from '../../addr/ip.ts'
-import { dumpAddresses } from '../../netlink/address.ts'
+import { dumpAllAddresses } from '../../netlink/address.ts'
 import { EINVAL, NetlinkError } from '../../netlink/error.ts'
-import { dumpLinks } from '../../netlink/link.ts'
 import { NETLINK_ROUTE, openSocket } from '../../netlink/socket.ts'
 
 /** linux/magic.h: the file system whose files are namespaces. */
@@ -71,9 +70,7 @@ const pathsOf = (more: readonly string[]): readonly string[] => {
 const readAddresses = (descriptor: number): readonly Ip[] => {
   const socket = openSocket(NETLINK_ROUTE, descriptor)
   try {
-    return dumpLinks(socket).flatMap(({ index }) =>
-      dumpAddresses(socket, index).map(({ address }) => addressOf(address)),
-    )
+    return dumpAllAddresses(socket).map(({ address }) => addressOf(address))
   } finally {
     socket.close()
   }

@@ -1,7 +1,7 @@
 /** Traces: what shows that an attachment of a network exists or once did. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Ip, readIp } from '../../addr/ip.ts'
+import { familyOf, type Ip, readIp } from '../../addr/ip.ts'
 import type { AttachmentId, JsonObject } from '../../cni/plugin.ts'
 import { commentOf, networkPrefix } from '../../kernel/owner.ts'
 import { dumpLinks } from '../../netlink/link.ts'
@@ -22,7 +22,7 @@ export interface Reservation {
 export interface Traces {
   readonly cached: readonly CacheEntry[]
   readonly reservations: readonly Reservation[]
-  /** Owners of interfaces of the node, as kernel/owner.ts `commentOf` writes them. */
+  /** Owners of veth pairs with an end on the node, as kernel/owner.ts `commentOf` writes them. */
   readonly owners: ReadonlySet<string>
 }
 
@@ -30,7 +30,7 @@ export interface Traces {
 export interface Found extends AttachmentId {
   readonly cached: CacheEntry | undefined
   readonly reservations: readonly Reservation[]
-  /** An interface of the node carries its name: its peer is in the pod, so the pod's namespace lives. */
+  /** The node's end of its veth pair is there, so the pod's end is, and the pod's namespace lives. */
   readonly hasInterface: boolean
 }
 
@@ -60,18 +60,23 @@ const readReservation = (folder: string, file: string): Reservation[] => {
 
 const readReservations = (folder: string): readonly Reservation[] => {
   try {
-    return readdirSync(folder).flatMap((file) => readReservation(folder, file))
+    return readdirSync(folder)
+      .flatMap((file) => readReservation(folder, file))
+      .sort((a, b) => familyOf(a.address) - familyOf(b.address) || (a.address < b.address ? -1 : 1))
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
     throw error
   }
 }
 
+/** Owners of veth pairs: other interfaces of an attachment (an ifb) outlive its pod. */
 const readOwners = (network: string): ReadonlySet<string> => {
   const socket = openSocket(NETLINK_ROUTE, -1)
   try {
-    const aliases = dumpLinks(socket).map(({ alias }) => alias)
-    return new Set(aliases.filter((alias) => alias.startsWith(networkPrefix(network))))
+    const pairs = dumpLinks(socket).filter(
+      ({ kind, alias }) => kind === 'veth' && alias.startsWith(networkPrefix(network)),
+    )
+    return new Set(pairs.map(({ alias }) => alias))
   } finally {
     socket.close()
   }

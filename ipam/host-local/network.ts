@@ -57,8 +57,8 @@ const openFolder = (path: string): number | undefined => {
   try {
     return openSync(path, DIRECTORY)
   } catch (error) {
-    if (isFolder(path)) throw error
-    return undefined
+    if (codeOf(error) === 'ENOENT' || !isFolder(path)) return undefined // not there then, whatever is there now
+    throw error
   }
 }
 
