@@ -63,10 +63,16 @@ const isolationRules = ({ ingressPolicy }: FirewallConf, bridge: string): Iptabl
   ]
 }
 
-const recordRules = (conf: FirewallConf, { owner, host }: Pod, sources: readonly Cidr[]): string[] => [
-  ...sources.map((source) => ruleOf('-s', addressOf(source), ...comment(commentOf(owner)))),
-  ...(conf.ingressPolicy === 'open' || host === undefined ? [] : [ruleOf('-i', host, ...comment(commentOf(owner)))]),
-]
+/** `-i BRIDGE` for a policy, with `-o BRIDGE` for the stricter one. */
+const bridgeRecord = ({ ingressPolicy }: FirewallConf, { host }: Pod): string[][] => {
+  if (ingressPolicy === 'open' || host === undefined) return []
+  return [ingressPolicy === 'isolated' ? ['-i', host, '-o', host] : ['-i', host]]
+}
+
+const recordRules = (conf: FirewallConf, pod: Pod, sources: readonly Cidr[]): string[] =>
+  [...sources.map((source) => ['-s', addressOf(source)]), ...bridgeRecord(conf, pod)].map((match) =>
+    ruleOf(...match, ...comment(commentOf(pod.owner))),
+  )
 
 const familyFact = (conf: FirewallConf, pod: Pod, family: Family): IptablesFact[] => {
   const sources = ofFamily(pod.sources, family)

@@ -51,6 +51,18 @@ test('the last attachment to a bridge takes the isolation of the bridge along', 
   expect(release(alone)).toEqual([...deletion(A), ...ISOLATION, ...dropOf('a')])
 })
 
+test('the last isolated attachment leaves the others of its bridge the milder policy', () => {
+  const inside = `-A CNI-ISOLATION-STAGE-1 -i br0 -o br0 ${COMMENT} -j DROP`
+  const isolated = recordsOf('a', A).replace('-i br0', '-i br0 -o br0')
+  const text = [BASE + inside, isolated + recordsOf('b', B) + acceptOf(A) + acceptOf(B)].join('\n')
+  expect(release(text)).toEqual([...deletion(A), inside.replace('-A', '-D'), ...dropOf('a')])
+  const stays = text.replace(
+    `-i br0 -m comment --comment "${ownerOf('b')}"`,
+    `-i br0 -o br0 -m comment --comment "${ownerOf('b')}"`,
+  )
+  expect(release(stays)).toEqual([...deletion(A), ...dropOf('a')])
+})
+
 test('an address without a record may be a pod of the reference plugin on the same bridge', () => {
   expect(release(BASE + recordsOf('a', A) + acceptOf(A) + acceptOf(B))).toEqual([...deletion(A), ...dropOf('a')])
 })

@@ -14,6 +14,7 @@ interface Record {
   /** As iptables prints them, with their length. */
   readonly sources: readonly string[]
   readonly bridge: string | undefined
+  readonly isIsolated: boolean
 }
 
 const present = (values: readonly (string | undefined)[]): string[] => values.filter((value) => value !== undefined)
@@ -23,6 +24,7 @@ const recordOf = (chain: string, rules: readonly string[]): Record => ({
   owner: present(rules.map((rule) => optionOf(rule, '--comment')))[0] ?? '',
   sources: present(rules.map((rule) => optionOf(rule, '-s'))),
   bridge: present(rules.map((rule) => optionOf(rule, '-i')))[0],
+  isIsolated: rules.some((rule) => optionOf(rule, '-o') !== undefined),
 })
 
 const recordsIn = (table: IptablesTable): Record[] =>
@@ -47,15 +49,22 @@ const hasUnrecorded = (table: IptablesTable, recorded: ReadonlySet<string>): boo
     .map((rule) => optionOf(rule, '-s'))
     .some((source) => source !== undefined && !recorded.has(source))
 
-const isolationLines = (table: IptablesTable, bridge: string): string[] =>
-  [
-    [STAGE_1, '-i'],
-    [STAGE_2, '-o'],
-  ].flatMap(([chain = '', flag = '']) =>
-    (table.get(chain) ?? [])
-      .filter((rule) => optionOf(rule, flag) === bridge && isPolicyComment(optionOf(rule, '--comment') ?? ''))
-      .map((rule) => `-D ${chain} ${rule}`),
-  )
+const policyLines = (table: IptablesTable, chain: string, test: (rule: string) => boolean): string[] =>
+  (table.get(chain) ?? [])
+    .filter((rule) => isPolicyComment(optionOf(rule, '--comment') ?? '') && test(rule))
+    .map((rule) => `-D ${chain} ${rule}`)
+
+/** The rules of `bridge` that none of `kept` needs: all of them, or that against traffic within the bridge. */
+const isolationLines = (table: IptablesTable, bridge: string, kept: readonly Record[]): string[] => {
+  const users = kept.filter((record) => record.bridge === bridge)
+  if (users.some(({ isIsolated }) => isIsolated)) return []
+  const isInside = (rule: string) => optionOf(rule, '-i') === bridge && targetOf(rule) === 'DROP'
+  if (users.length > 0) return policyLines(table, STAGE_1, isInside)
+  return [
+    ...policyLines(table, STAGE_1, (rule) => optionOf(rule, '-i') === bridge),
+    ...policyLines(table, STAGE_2, (rule) => optionOf(rule, '-o') === bridge),
+  ]
+}
 
 /** What stays when the last attachment has gone, unless it is the administrator's or somebody else's: commands that take
  *  the chains out of a table whose rules are otherwise as after `lines`. */
@@ -93,12 +102,8 @@ export const releaseLines = (table: IptablesTable, { isGone, known, andChains }:
   const kept = records.filter(({ owner }) => !isGone(owner))
   const sources = released(gone, kept, known)
   const recorded = new Set([...kept.flatMap((record) => record.sources), ...sources])
-  const idle = present(gone.map(({ bridge }) => bridge)).filter(
-    (bridge) => !kept.some((record) => record.bridge === bridge),
-  )
-  const isolation = hasUnrecorded(table, recorded)
-    ? []
-    : [...new Set(idle)].flatMap((bridge) => isolationLines(table, bridge))
+  const left = hasUnrecorded(table, recorded) ? [] : present(gone.map(({ bridge }) => bridge))
+  const isolation = [...new Set(left)].flatMap((bridge) => isolationLines(table, bridge, kept))
   const rules = [...acceptLines(table, sources), ...isolation]
   return [
     ...rules,
