@@ -24,6 +24,7 @@ test('planBridge() states bridge, pair, pod and gateway, in that order', () => {
     'ip link add cni0 mtu 1400 type bridge',
     'ip link set cni0 alias podwire',
     'sysctl -w net/ipv6/conf/cni0/accept_ra=0',
+    'sysctl -w net/ipv6/conf/cni0/accept_dad=0',
     'ip link set cni0 up',
     `ip link add ${HOST} address ${ENDS.host.mac} mtu 1400 master cni0 type veth peer name eth0 netns pod address ${ENDS.pod.mac} mtu 1400`,
     `ip link set ${HOST} alias net/c1/eth0 type bridge_slave hairpin off isolated off`,

@@ -58,6 +58,18 @@ const bridgeFacts = (conf: BridgeConf, mac: Mac | undefined): Fact[] => [
     shared: true,
   },
   { kind: 'sysctl', ns: 'node', path: `net/ipv6/conf/${conf.bridge}/accept_ra`, value: '0', optional: true },
+  // with detection on, the node cannot ask for a pod's IPv6 neighbour in the bridge's first second
+  ...(conf.enabledad
+    ? []
+    : [
+        {
+          kind: 'sysctl',
+          ns: 'node',
+          path: `net/ipv6/conf/${conf.bridge}/accept_dad`,
+          value: '0',
+          optional: true,
+        } as const,
+      ]),
   {
     kind: 'link-settings',
     ns: 'node',

@@ -39,6 +39,17 @@ const pairFact = (conf: PtpConf, ends: Ends, owner: Owner): Fact => {
   }
 }
 
+/** The host end meets nobody but its pod: no router to listen to, and no duplicate to wait a second for before the node can
+ *  ask for the pod's IPv6 neighbour. */
+const quietFacts = (dev: string): Fact[] =>
+  (['accept_ra', 'accept_dad'] as const).map((name) => ({
+    kind: 'sysctl',
+    ns: 'node',
+    path: `net/ipv6/conf/${dev}/${name}`,
+    value: '0',
+    optional: true,
+  }))
+
 const hostFacts = (dev: string, { address, gateway }: Routed): Fact[] => [
   { kind: 'addr', ns: 'node', dev, address: hostCidr(gateway) },
   { kind: 'route', ns: 'node', dev, dst: hostCidr(addressOf(address)) },
@@ -65,6 +76,7 @@ export const planPtp = (
   const pod = { ifName: ends.pod.name, ips, routes, dad: false, noPrefixRoute: true } as const
   return [
     pairFact(conf, ends, owner),
+    ...quietFacts(ends.host.name),
     { kind: 'link-settings', ns: 'node', name: ends.host.name, settings: { up: true } },
     ...planPodInterface(pod),
     ...ips.flatMap((ip) => hostFacts(ends.host.name, ip)),

@@ -22,7 +22,12 @@ test('ptp joins two pods through the node in both families, CHECK agrees, and DE
   const result = a.add()
   b.add()
   const [pod0 = '', pod1 = ''] = bed.pods
-  expect([ping(pod0, '10.9.0.3'), ping(pod1, 'fd00:9::2'), ping(bed.node, '10.9.0.2')]).toEqual([true, true, true])
+  expect([
+    ping(pod0, '10.9.0.3'),
+    ping(pod1, 'fd00:9::2'),
+    ping(bed.node, '10.9.0.2'),
+    ping(bed.node, 'fd00:9::2'),
+  ]).toEqual([true, true, true, true])
   expect(a.check(result).status).toBe(0)
   for (const attachment of [a, b, a]) expect(attachment.del().status).toBe(0)
   expect(a.gc([]).status).toBe(0)
@@ -60,7 +65,7 @@ test.for([
   runIn(bed.node, ['ip', 'netns', 'del', bed.pods[0] ?? ''])
   expect(a.del(sent ? result : undefined).status).toBe(0)
   const left = snapshot(bed.node, [`${bed.folder}/ipam`]).filter(
-    (line) => /10\.9\.0\.2|fd00:9::2|net\/c0\/eth0/.test(line) && !line.includes('last_reserved_ip'),
+    (line) => /10\.9\.0\.2\b|fd00:9::2\b|net\/c0\/eth0/.test(line) && !line.includes('last_reserved_ip'),
   )
   expect(left).toEqual([])
 })
