@@ -16,10 +16,10 @@ const twice = async (trial: Trial): Promise<void> => {
 
 /** ADD, then DEL with `change`: the node is as it was. */
 const addDel = async (trial: Trial, what: string, change: Change): Promise<void> => {
-  const attachment = await trial.attachment()
   const before = await trial.state()
-  await trial.add(attachment)
+  const attachment = await trial.attached()
   succeeded(`DEL ${what}`, await trial.call('DEL', attachment, change))
+  await trial.unplug(attachment)
   same(`DEL ${what} leaves`, before, await trial.state())
 }
 
@@ -46,11 +46,11 @@ const noPrevResult = async (trial: Trial): Promise<void> => {
 
 const wiped = async (trial: Trial): Promise<void> => {
   await trial.warm()
-  const attachment = await trial.attachment()
   const before = await trial.state()
-  await trial.add(attachment)
+  const attachment = await trial.attached()
   for (const folder of ['ipam', 'tuning']) rmSync(`${trial.bed.folder}/${folder}`, { recursive: true, force: true })
   succeeded('DEL with the state folder gone', await trial.call('DEL', attachment))
+  await trial.unplug(attachment)
   same('DEL with the state folder gone leaves', before, await trial.state())
 }
 

@@ -41,7 +41,8 @@ const FAILURES: readonly Failure[] = [
     what: 'a bridge with another address (after link, IPAM)',
     plugins: ['bridge'],
     conf: () => ({ bridge: 'pwbr5' }),
-    script: 'ip link add pwbr5 type bridge; ip addr add 10.99.0.1/24 dev pwbr5; ip link set pwbr5 up',
+    script:
+      'ip link add pwbr5 type bridge; ip addr add 10.99.0.1/24 dev pwbr5; ip link set pwbr5 up; echo 0 > /proc/sys/net/ipv6/conf/pwbr5/accept_ra',
   },
   {
     what: 'a bridge that is no bridge (before link)',

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { makeFakeIpam } from './fake-ipam.ts'
 import { each, type Item } from './item.ts'
-import { demand, refused, same, succeeded } from './outcome.ts'
+import { demand, noneLeft, refused, same, succeeded } from './outcome.ts'
 import { hostLocalIn } from './profile-main.ts'
 import type { Trial } from './trial.ts'
 
@@ -37,10 +37,10 @@ const status = async (trial: Trial): Promise<void> => {
 const stale = async (trial: Trial): Promise<void> => {
   await trial.warm()
   const kept = await trial.attached()
-  const gone = await trial.attachment()
   const before = await trial.state()
-  await trial.add(gone)
+  const gone = await trial.attached()
   succeeded('GC', await trial.gc([kept]))
+  await trial.unplug(gone)
   same('GC that keeps one of two leaves', before, await trial.state())
   succeeded('CHECK of the one kept', await trial.call('CHECK', kept))
 }
@@ -57,12 +57,13 @@ const emptyList = async (trial: Trial): Promise<void> => {
   await trial.warm()
   const elsewhere = await trial.attachment({ network: 'other' })
   await trial.add(elsewhere, { conf: trial.profile.otherNetwork?.(trial.bed) ?? {} })
-  const [a, b] = [await trial.attachment(), await trial.attachment()]
   const before = await trial.state()
-  await trial.add(a)
-  await trial.add(b)
+  const stale = [await trial.attached(), await trial.attached()]
   succeeded('GC with an empty list', await trial.gc([]))
-  same('GC with an empty list leaves', before, await trial.state())
+  for (const one of stale) await trial.unplug(one)
+  noneLeft('GC with an empty list leaves', before, await trial.state())
+  const conf = trial.profile.otherNetwork?.(trial.bed) ?? {}
+  succeeded('CHECK in another network after GC', await trial.call('CHECK', elsewhere, { conf }))
 }
 
 /** Reservations as host-local wrote them before 0.7: the container id alone. */
@@ -87,7 +88,7 @@ const pastErrors = async (trial: Trial): Promise<void> => {
   fake.answer('GC', 1, { cniVersion: trial.version, code: 11, msg: 'the store is away' })
   const outcome = refused('GC with a delegate that fails', await trial.gc([], change))
   demand(outcome.stdout.includes('the store is away'), `the error does not say what failed: ${outcome.stdout}`)
-  same('GC with a delegate that fails leaves', before, await trial.state())
+  noneLeft('GC with a delegate that fails leaves', before, await trial.state())
 }
 
 export const GC: readonly Item[] = [

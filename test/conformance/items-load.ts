@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { addKilled } from '../crash/kill.ts'
 import { each, type Item } from './item.ts'
-import { demand, same, succeeded } from './outcome.ts'
+import { demand, noneLeft, same, succeeded } from './outcome.ts'
 import { hostLocalIn } from './profile-main.ts'
 import { filesIn } from './state.ts'
 import type { Attachment, Trial } from './trial.ts'
@@ -40,13 +40,14 @@ const parallelAdds = async (trial: Trial): Promise<void> => {
 
 const parallelMix = async (trial: Trial): Promise<void> => {
   await trial.warm()
+  const before = await trial.state()
   const list = await attachments(trial, PARALLEL)
   const [old, young] = [list.slice(0, PARALLEL / 2), list.slice(PARALLEL / 2)]
-  const before = await trial.state()
   await addAll(trial, old)
   await Promise.all([addAll(trial, young), delAll(trial, old)])
   noDuplicates(trial, young)
   await delAll(trial, young)
+  for (const one of list) await trial.unplug(one)
   same('parallel ADD and DEL leave', before, await trial.state())
 }
 
@@ -61,7 +62,7 @@ const reboot = async (trial: Trial): Promise<void> => {
   if (isAtLeast(trial.version, '1.1.0')) succeeded('GC after a reboot', await trial.gc([]))
   else succeeded('DEL after a reboot', await trial.call('DEL', second))
   const isKernel = (line: string): boolean => !line.startsWith('file ')
-  same('what follows a reboot leaves', before.filter(isKernel), (await trial.state()).filter(isKernel))
+  noneLeft('what follows a reboot leaves', before.filter(isKernel), (await trial.state()).filter(isKernel))
   const files = filesIn(trial.bed.folder)
   demand(files.length === 0, `after a reboot these files are left: ${files.join('; ')}`)
 }
@@ -71,10 +72,11 @@ const KILLS = 6
 const killed = async (trial: Trial): Promise<void> => {
   await trial.warm()
   for (let i = 0; i < KILLS; i++) {
-    const attachment = await trial.attachment()
     const before = await trial.state()
+    const attachment = await trial.attachment()
     const where = await addKilled(trial, attachment, (i + 0.5) / KILLS)
     succeeded(`DEL of an ADD killed at ${where}`, await trial.call('DEL', attachment))
+    await trial.unplug(attachment)
     same(`an ADD killed at ${where}, then DEL, leaves`, before, await trial.state())
   }
 }
@@ -83,17 +85,18 @@ const killed = async (trial: Trial): Promise<void> => {
 const withoutRoutes = (trial: Trial, network: string): Json => {
   const conf = trial.profile.conf(trial.bed, 0)
   const other = network === 'net' ? {} : (trial.profile.otherNetwork?.(trial.bed) ?? {})
-  const ipam = { ...hostLocalIn(trial.bed), ...(other['ipam'] as Json | undefined), routes: [] }
+  const ipam = { ...hostLocalIn(trial.bed), ...(other['ipam'] as Json | undefined) }
   return JSON.stringify(conf['ipam'] ?? '').includes('host-local') ? { ...other, ipam } : other
 }
 
 const secondAttachment = async (trial: Trial, first: Attachment, network: string): Promise<void> => {
   const { pod, containerID } = first
-  const second = await trial.attachment({ pod, containerID, ifName: network === 'net' ? 'eth1' : 'eth2', network })
   const before = await trial.state()
+  const second = await trial.attachment({ pod, containerID, ifName: network === 'net' ? 'eth1' : 'eth2', network })
   const conf = withoutRoutes(trial, network)
   await trial.add(second, { conf })
   succeeded('DEL of the second', await trial.call('DEL', second, { conf }))
+  await trial.unplug(second)
   same(`ADD and DEL of a second attachment (network ${network}) leave`, before, await trial.state())
   if (isAtLeast(trial.version, '0.4.0')) {
     const outcome = await trial.call('CHECK', first, { conf: withoutRoutes(trial, 'net') })

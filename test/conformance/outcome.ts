@@ -55,15 +55,20 @@ export const names = (what: string, outcome: Outcome, ...words: readonly string[
 }
 
 const SHOWN = 3
+const list = (lines: readonly string[]): string => {
+  const more = lines.length > SHOWN ? `; and ${lines.length - SHOWN} more` : ''
+  const shown = lines.slice(0, SHOWN).map((line) => line.slice(0, 160))
+  return `${shown.join('; ')}${more}`
+}
+
+/** As `same`, but what networks share may go when the last attachment has gone. @throws Error */
+export const noneLeft = (what: string, before: State, after: State): void => {
+  const found = difference(before, after).filter((line) => line.startsWith('+'))
+  demand(found.length === 0, `${what}: ${list(found)}`)
+}
+
 /** @throws Error naming the first few differences */
 export const same = (what: string, before: State, after: State): void => {
   const found = difference(before, after)
-  const more = found.length > SHOWN ? `; and ${found.length - SHOWN} more` : ''
-  demand(
-    found.length === 0,
-    `${what}: ${found
-      .slice(0, SHOWN)
-      .map((line) => line.slice(0, 160))
-      .join('; ')}${more}`,
-  )
+  demand(found.length === 0, `${what}: ${list(found)}`)
 }

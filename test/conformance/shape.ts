@@ -44,7 +44,7 @@ const oldProblems = (result: Json): string[] =>
 
 const newProblems = (version: Version, result: Json): string[] => {
   const hasVersions = !isAtLeast(version, '1.0.0')
-  const isNewest = isAtLeast(version, '1.1.0')
+  const isNewest = isAtLeast(version, '1.0.0') // libcni has one set of types for 1.0.0 and 1.1.0
   return [
     ...listProblems('interfaces', result['interfaces'], isNewest ? NEW_INTERFACE : INTERFACE, ['name']),
     ...listProblems(

@@ -75,15 +75,15 @@ const linesOf = (text: string): string[] => {
   ]
 }
 
-/** Files that outlive every attachment by design: a lock, a cursor. */
-const isShared = (name: string): boolean =>
-  name === 'lock' || name.startsWith('last_reserved_ip') || name.startsWith('.')
+/** Files that outlive every attachment by design: a lock, a cursor, an index kept in a hidden folder. */
+const isShared = (path: string): boolean => /\/(?:lock|last_reserved_ip[^/]*|\.[^/]+|\.[^/]+\/.*)$/.test(path)
 
 /** The files under `folder` that belong to attachments, with their content. */
 export const filesIn = (folder: string): State =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && !isShared(entry.name))
+    .filter((entry) => !entry.isDirectory())
     .map((entry) => `${entry.parentPath}/${entry.name}`)
+    .filter((path) => !isShared(path))
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
     .map((path) => `file ${path} ${JSON.stringify(readFileSync(path, 'latin1').slice(0, 300))}`)
 

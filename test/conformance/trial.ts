@@ -47,6 +47,8 @@ export interface Trial {
   readonly attached: (like?: Partial<Attachment>) => Promise<Attachment>
   /** GC that keeps `valid`. */
   readonly gc: (valid: readonly Attachment[], change?: Change) => Promise<Outcome>
+  /** What the plugin before a chained one does when its own DEL comes: the pod's interface goes. */
+  readonly unplug: (attachment: Attachment) => Promise<void>
   /** Puts what networks share (bridge, tables, chains) in place: one attachment of another container comes and goes. */
   readonly warm: () => Promise<void>
   /** What the node holds and what was written to files. */
@@ -123,6 +125,9 @@ export const makeTrial = async (dir: string, profile: Profile, version: Version)
       return attachment
     },
     gc: (valid, change = {}) => trial.call('GC', nobody, { ...change, conf: { ...gcKeys(valid), ...change.conf } }),
+    unplug: async ({ given, index }) => {
+      if (given !== undefined) await bed.exec(['ip', 'link', 'del', `pw${index}`])
+    },
     warm: async () => {
       const attachment = await trial.attachment({ containerID: 'warm' })
       await trial.call('ADD', attachment)
