@@ -63,7 +63,7 @@ export const DATA_TYPES = {
   nf_proto: { id: 2, bytes: 1, order: 'host', form: 'number', names: { ipv4: 2, ipv6: 10 } },
   ipv4_addr: { id: 7, bytes: 4, order: 'big', form: 'ip' },
   ipv6_addr: { id: 8, bytes: 16, order: 'big', form: 'ip' },
-  ether_addr: { id: 9, bytes: 6, order: 'host', form: 'mac' },
+  ether_addr: { id: 9, bytes: 6, order: 'big', form: 'mac' },
   ether_type: {
     id: 10,
     bytes: 2,

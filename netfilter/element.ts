@@ -20,8 +20,11 @@ const checkCount = (what: string, fields: readonly Field[], types: readonly Data
     throw new DecodeError(what, `${quote(fields)} has ${fields.length} parts, its set ${types.join(' . ')}`)
 }
 
+const endOf = (type: DataType, field: Field, end: 0 | 1): Scalar =>
+  typeof field === 'number' ? field : boundsOf(type, field)[end]
+
 const encodeEnd = (set: SetDecl, key: readonly Field[], end: 0 | 1): Uint8Array =>
-  concatFields(set.key.map((type, i) => encodePart(set, type, boundsOf(type, key[i] ?? '')[end])))
+  concatFields(set.key.map((type, i) => encodePart(set, type, endOf(type, key[i] ?? '', end))))
 
 const isVerdict = (data: readonly Scalar[] | Verdict): data is Verdict => 'kind' in data
 

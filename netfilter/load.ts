@@ -143,5 +143,5 @@ export const load = (expr: Expr, table: Table, slot: number): Instruction[] => {
 /** Constants of a bit operation, in host order and cut to the value's width. */
 const maskOf = (expr: Expr & { kind: 'bits' }, table: Table, reg: number): Instruction => {
   const bytes = bytesOf(expr.of, table)
-  return bitwise(reg, u32(expr.mask).subarray(0, bytes), u32(expr.xor).subarray(0, bytes))
+  return bitwise(reg, u32(expr.mask).subarray(0, bytes), u32(expr.xor).subarray(0, bytes), true)
 }

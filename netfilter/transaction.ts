@@ -18,6 +18,7 @@ import {
   encodeComment,
   encodeUdata,
   NFTNL_UDATA_SET_COMMENT,
+  NFTNL_UDATA_SET_DATA_INTERVAL,
   NFTNL_UDATA_SET_DATA_TYPEOF,
   NFTNL_UDATA_SET_DATABYTEORDER,
   NFTNL_UDATA_SET_KEY_TYPEOF,
@@ -34,10 +35,10 @@ import { setOf } from './statement.ts'
 const commentOf = (comment: string | undefined): Uint8Array | undefined =>
   comment === undefined ? undefined : encodeComment(comment)
 
-/** enum byteorder of nftables' datatype.h; 0 for a concatenation. */
+/** enum byteorder of nftables' datatype.h; 0 for a concatenation and for a single byte. */
 const byteOrderOf = (types: readonly DataType[]): number => {
   const [type] = types
-  if (type === undefined || types.length > 1) return 0
+  if (type === undefined || types.length > 1 || specOf(type).bytes === 1) return 0
   return specOf(type).order === 'host' ? 1 : 2
 }
 
@@ -59,7 +60,7 @@ const setUserdata = ({ key, data, comment }: SetDecl): Uint8Array => {
     data === undefined ? undefined : [NFTNL_UDATA_SET_DATABYTEORDER, u32(dataOrder)],
     key.length > 1 ? [NFTNL_UDATA_SET_KEY_TYPEOF, concatTypeof()] : undefined,
     isConcat(data) ? [NFTNL_UDATA_SET_DATA_TYPEOF, concatTypeof()] : undefined,
-    data === undefined ? undefined : [6, u32(0)],
+    data === undefined ? undefined : [NFTNL_UDATA_SET_DATA_INTERVAL, u32(0)],
     comment === undefined ? undefined : commentUdata(comment, NFTNL_UDATA_SET_COMMENT),
   ]
   return encodeUdata(list.filter((entry) => entry !== undefined))

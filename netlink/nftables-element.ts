@@ -18,7 +18,7 @@ import {
 import type { TableId } from './nftables.ts'
 import { nftAttrs, nftRequest } from './nftables-dump.ts'
 import * as nf from './nftables-uapi.ts'
-import { decodeComment, encodeComment } from './nftables-userdata.ts'
+import { COMMENT_MAX, decodeComment, NFTNL_UDATA_COMMENT } from './nftables-userdata.ts'
 import type { NetlinkSocket } from './socket.ts'
 
 /** Where an element of a verdict map leads: NF_* or NFT_* as u32, and the chain of a jump or goto. */
@@ -98,15 +98,26 @@ class ElementWriter {
     this.close(start)
   }
 
+  /** As `encodeComment`, without its objects. */
+  comment(text: string): void {
+    const start = this.open(nf.NFTA_SET_ELEM_USERDATA)
+    const { written } = utf8.encodeInto(text, this.bytes.subarray(this.at + 2, this.at + 2 + COMMENT_MAX))
+    this.bytes[this.at] = NFTNL_UDATA_COMMENT
+    this.bytes[this.at + 1] = written + 1
+    this.bytes[this.at + 2 + written] = 0
+    this.at += written + 3
+    this.close(start)
+  }
+
   element({ key, keyEnd, flags = 0, data, timeout, comment }: ElementSpec): void {
     const start = this.open(nf.NFTA_LIST_ELEM | NLA_F_NESTED)
     if (flags !== 0) this.be32(nf.NFTA_SET_ELEM_FLAGS, flags)
+    if (timeout !== undefined) this.be64(nf.NFTA_SET_ELEM_TIMEOUT, timeout)
     this.data(nf.NFTA_SET_ELEM_KEY, key)
     if (keyEnd !== undefined) this.data(nf.NFTA_SET_ELEM_KEY_END, keyEnd)
-    if (timeout !== undefined) this.be64(nf.NFTA_SET_ELEM_TIMEOUT, timeout)
     if (data instanceof Uint8Array) this.data(nf.NFTA_SET_ELEM_DATA, data)
     else if (data !== undefined) this.verdict(data)
-    if (comment !== undefined && comment !== '') this.attr(nf.NFTA_SET_ELEM_USERDATA, encodeComment(comment))
+    if (comment !== undefined && comment !== '') this.comment(comment)
     this.close(start)
   }
 }

@@ -8,9 +8,12 @@ export interface Instruction {
   readonly attrs: readonly Attr[]
 }
 
+/** The one that knows no attributes at all. */
+const BARE = 'notrack'
+
 export const encodeInstruction = ({ name, attrs }: Instruction): AttrValue => [
   [NFTA_EXPR_NAME, name],
-  [NFTA_EXPR_DATA, attrs],
+  ...(name === BARE ? [] : [[NFTA_EXPR_DATA, attrs] as const]),
 ]
 
 /** The value of NFTA_RULE_EXPRESSIONS. */
@@ -57,10 +60,15 @@ const plain = (value: AttrValue): Uint8Array =>
     ? concat(...(value as readonly Attr[]).map(([type, inner]) => concat(Uint8Array.of(type), plain(inner))))
     : encodeAttrs([[0, value]]).subarray(4)
 
-/** A NAT instruction as it was sent: the kernel dumps the end of a range that was not given as its beginning, and sets
- *  NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED itself. */
+/** NFTA_LOG_LEVEL, and the level that is meant when none is sent. */
+const LOG_LEVEL = 5
+const WARNING = 4
+
+/** An instruction as it was sent. Of NAT the kernel dumps the end of a range that was not given as its beginning, and sets
+ *  NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED itself; of log, the default level. */
 const asSent = (name: string, parts: readonly [number, Uint8Array][]): readonly [number, Uint8Array][] => {
   if (name === 'redir') return parts.filter(([type]) => type === 1 || type === 3).map(withoutImplied(3))
+  if (name === 'log') return parts.filter(([type, value]) => type !== LOG_LEVEL || value[3] !== WARNING)
   if (name !== 'nat') return parts
   return parts.filter(([type]) => type !== 4 && type !== 6).map(withoutImplied(7))
 }

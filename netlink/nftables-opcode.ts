@@ -66,7 +66,7 @@ export const loadJhash = (
     [7 /* NFTA_HASH_TYPE */, be32(0)],
   )
 export const loadSymhash = (modulus: number, offset: number, reg: number): Instruction =>
-  instruction('hash', [2, be32(reg)], [4, be32(modulus)], unlessZero(6, offset), [7, be32(1 /* NFT_HASH_SYM */)])
+  instruction('hash', [2, be32(reg)], [4, be32(modulus)], [6, be32(offset)], [7, be32(1 /* NFT_HASH_SYM */)])
 
 export const loadValue = (reg: number, value: Uint8Array): Instruction =>
   instruction('immediate', [1, be32(reg)], dataValue(2, value))
@@ -87,12 +87,14 @@ export const verdict = (code: number, chain?: string): Instruction =>
     ],
   )
 
-/** `reg = (reg & mask) ^ xor`; both as wide as the value. */
-export const bitwise = (reg: number, mask: Uint8Array, xor: Uint8Array): Instruction =>
+/** `reg = (reg & mask) ^ xor`; both as wide as the value. With `named` the operation stands in it, as `nft` sends what was
+ *  written as an operation and not as a comparison of bits. */
+export const bitwise = (reg: number, mask: Uint8Array, xor: Uint8Array, named = false): Instruction =>
   instruction(
     'bitwise',
     [1 /* NFTA_BITWISE_SREG */, be32(reg)],
     [2 /* NFTA_BITWISE_DREG */, be32(reg)],
+    named ? [6 /* NFTA_BITWISE_OP */, be32(0 /* NFT_BITWISE_MASK_XOR */)] : undefined,
     [3 /* NFTA_BITWISE_LEN */, be32(mask.length)],
     dataValue(4 /* NFTA_BITWISE_MASK */, mask),
     dataValue(5 /* NFTA_BITWISE_XOR */, xor),
