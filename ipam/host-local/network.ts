@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs'
 import { quote } from '../../addr/error.ts'
 import { CniError, ERR_CONFIG, ERR_IO, ERR_TRY_AGAIN } from '../../cni/error.ts'
-import { codeOf, unless } from './file.ts'
+import { codeOf, isPresent, unless } from './file.ts'
 import { holdLock } from './lock.ts'
 import type { Machine } from './machine.ts'
 
@@ -43,10 +43,13 @@ export const isFolder = (path: string): boolean => {
   )
 }
 
-/** @throws CniError 5 when something else is in its place */
+/** Makes the folder and what is missing above it. (Node's own way of doing that never ends below /proc.)
+ *  @throws CniError 5 when something else is in its place */
 export const makeFolder = (path: string): void => {
   if (isFolder(path)) return
-  unless(['EEXIST'], () => mkdirSync(path, { recursive: true, mode: 0o755 }))
+  const end = path.lastIndexOf('/')
+  if (end > 0 && !isPresent(path.slice(0, end))) makeFolder(path.slice(0, end))
+  unless(['EEXIST'], () => mkdirSync(path, { mode: 0o755 }))
   isFolder(path)
 }
 

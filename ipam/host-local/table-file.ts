@@ -1,5 +1,5 @@
 /** The table of owners on disk: a header page and pages of slots, changed in place. */
-import { closeSync, openSync, renameSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, renameSync } from 'node:fs'
 import type { Ip } from '../../addr/ip.ts'
 import { EDIT, isPresent, READ, REPLACE, readAt, withFile, writeAt } from './file.ts'
 import { decodeHeader, encodeHeader, type Header } from './header.ts'
@@ -21,7 +21,11 @@ const readPage = (fd: number, page: number): Uint8Array => {
   return bytes
 }
 
-const readHeader = (fd: number): Header | undefined => decodeHeader(readPage(fd, 0))
+/** Undefined for a file that is not whole. */
+const readHeader = (fd: number): Header | undefined => {
+  const header = decodeHeader(readPage(fd, 0))
+  return header !== undefined && fstatSync(fd).size === (header.pages + 1) * PAGE ? header : undefined
+}
 
 /** Pages of the file in which the owner's slots may be. */
 const filePages = (hash: Uint8Array, { pages, reach }: Header): readonly number[] =>
