@@ -1,5 +1,7 @@
 /** Fetches and builds what the tests need beyond packages: run by `bin/setup.sh test`. Quick when all is there. */
+import { newerContainerd } from './clients/cri/containerd.ts'
 import { newerClient, stableClient } from './clients/libcni.ts'
 
 stableClient()
 newerClient()
+newerContainerd()

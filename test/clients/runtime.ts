@@ -9,7 +9,7 @@ import { chainList, type ListOptions } from './list.ts'
 const PORTS = { portMappings: [{ hostPort: 18080, containerPort: 8080, protocol: 'tcp' }] }
 
 /** What host-local keeps of a network apart from reservations. */
-const MEMORY = /last_reserved_ip|\.podwire/
+export const MEMORY = /last_reserved_ip|\.podwire/
 
 /** Lines of `after` that `before` has not. (gc also removes what no attachment uses any more: the bridge, the tables.) */
 export const added = (before: Snapshot, after: Snapshot): Snapshot =>
