@@ -25,6 +25,7 @@ const CALLS = [
   'mkdir',
   'mkdirat',
   'rmdir',
+  'utimensat',
   'ftruncate',
   'truncate',
   'chmod',
@@ -34,8 +35,9 @@ const CALLS = [
   'execve',
 ]
 
-/** One call of the main thread of a process: which one it is among its process's calls of `CALLS`. */
+/** One call of the first thread: which one it is among the calls of the same name. */
 export interface KillPoint {
+  readonly name: string
   readonly ordinal: number
   readonly text: string
 }
@@ -44,23 +46,21 @@ export interface KillPoint {
 const isChange = (text: string): boolean =>
   text.startsWith('openat') ? text.includes('O_CREAT') || text.includes('O_TRUNC') : !/^write\([12],/.test(text)
 
-const LINE = /^(\d+) +([a-z0-9_]+\(.*)$/
-
-/** The lines of the plugin's own main thread, from when it has loaded what it is made of. */
+/** The calls from when the plugin has loaded what it is made of. */
 const pointsIn = (log: string): readonly KillPoint[] => {
-  const lines = log.split('\n').flatMap((line) => {
-    const [, pid = '', text = ''] = LINE.exec(line) ?? []
-    return text === '' ? [] : [{ pid, text }]
+  const counts = new Map<string, number>()
+  const all = log.split('\n').flatMap((text) => {
+    const name = /^[a-z0-9_]+(?=\()/.exec(text)?.[0]
+    if (name === undefined) return []
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+    return [{ name, ordinal: counts.get(name) ?? 0, text }]
   })
-  const main = lines[0]?.pid
-  const own = lines.filter(({ pid }) => pid === main).map(({ text }, i) => ({ ordinal: i + 1, text }))
-  const loaded = own.findLastIndex(({ text }) => text.includes('podwire.node"'))
-  return own.slice(loaded + 1).filter(({ text }) => isChange(text))
+  const loaded = all.findLastIndex(({ text }) => text.includes('podwire.node"'))
+  return all.slice(loaded + 1).filter(({ text }) => isChange(text))
 }
 
-const strace = (log: string, ordinal: number | undefined): readonly string[] => [
-  'strace',
-  '-f',
+const strace = (log: string, point: KillPoint | undefined): readonly string[] => [
+  'strace', // without -f: a plugin does its work in its first thread, and what it starts is counted apart
   '-qq',
   '-s',
   '160',
@@ -68,23 +68,26 @@ const strace = (log: string, ordinal: number | undefined): readonly string[] => 
   log,
   '-e',
   `trace=${CALLS.join(',')}`,
-  ...(ordinal === undefined ? [] : ['-e', `inject=${CALLS.join(',')}:signal=SIGKILL:when=${ordinal}`]),
+  ...(point === undefined ? [] : ['-e', `inject=${point.name}:signal=SIGKILL:when=${point.ordinal}`]),
 ]
 
 let logs = 0
 
-/** The call under strace, killed at `ordinal`. Returns the log. */
+/** Whether the log is of a process that was killed. */
+export const isKilled = (log: string): boolean => log.includes('+++ killed by SIGKILL +++')
+
+/** The call under strace, killed at `point`. Returns the log. */
 export const traced = async (
   trial: Trial,
   verb: Verb,
   attachment: Attachment,
-  ordinal?: number,
+  point?: KillPoint,
   change: Change = {},
 ): Promise<string> => {
   const log = `${trial.bed.folder}/.strace-${++logs}`
   const input = change.stdin ?? JSON.stringify({ ...confOf(trial, verb, attachment), ...change.conf })
   const env = trial.environment(verb, attachment)
-  const argv = [...strace(log, ordinal), `${trial.dir}/${trial.profile.plugin}`]
+  const argv = [...strace(log, point), `${trial.dir}/${trial.profile.plugin}`]
   await trial.bed.exec(argv, { input, env })
   const text = readFileSync(log, 'utf8')
   rmSync(log)
@@ -92,8 +95,12 @@ export const traced = async (
 }
 
 /** The points at which `verb` of an attachment can be killed; the call is made, and succeeds. */
-export const killPoints = async (trial: Trial, verb: Verb, attachment: Attachment): Promise<readonly KillPoint[]> =>
-  pointsIn(await traced(trial, verb, attachment))
+export const killPoints = async (
+  trial: Trial,
+  verb: Verb,
+  attachment: Attachment,
+  change?: Change,
+): Promise<readonly KillPoint[]> => pointsIn(await traced(trial, verb, attachment, undefined, change))
 
 /** An ADD killed at the point that lies at `share` (0 to 1) of all. Returns the point's text. */
 export const addKilled = async (trial: Trial, attachment: Attachment, share: number): Promise<string> => {
@@ -103,6 +110,6 @@ export const addKilled = async (trial: Trial, attachment: Attachment, share: num
   await trial.bed.removePod(model.pod)
   const point = points[Math.floor(share * points.length)]
   if (point === undefined) return 'no point'
-  await traced(trial, 'ADD', attachment, point.ordinal)
+  await traced(trial, 'ADD', attachment, point)
   return point.text.slice(0, 80)
 }
