@@ -21,8 +21,10 @@ export interface Place {
   readonly table: IptablesTableName
 }
 
-/** Seconds that the xtables lock, and our own, are waited for. */
-const LOCK_WAIT = 5
+/** Seconds that the xtables lock is waited for: another program's one run. */
+const XTABLES_WAIT = 10
+/** Seconds that our own lock is waited for: a node that starts hundreds of containers at once queues here, 20 ms each. */
+const LOCK_WAIT = 60
 const RUN_TIMEOUT = 60_000
 /** iptables(8), exit status: resource problem, in practice the xtables lock. */
 const EXIT_LOCKED = 4
@@ -61,10 +63,18 @@ interface Outcome {
   readonly stderr: string
 }
 
-const run = (kernel: Kernel, ns: Ns, path: string, args: readonly string[], input = ''): Outcome => {
+/** What a program reads, and a descriptor that it keeps open until it ends. */
+interface Given {
+  readonly input: string
+  readonly lock: number
+}
+
+const run = (kernel: Kernel, ns: Ns, path: string, args: readonly string[], given?: Given): Outcome => {
   const { spawnSync } = process.getBuiltinModule('node:child_process')
   const env = { ...process.env, LC_ALL: 'C' }
-  const options = { input, env, encoding: 'utf8', timeout: RUN_TIMEOUT, maxBuffer: 1 << 28 } as const
+  const stdio = ['pipe' as const, 'pipe' as const, 'pipe' as const, ...(given === undefined ? [] : [given.lock])]
+  const limits = { timeout: RUN_TIMEOUT, maxBuffer: 1 << 28 }
+  const options = { input: given?.input ?? '', stdio, env, encoding: 'utf8', ...limits } as const
   const done = kernel.inside(ns, () => spawnSync(path, args, options))
   if (done.error !== undefined)
     throw new CniError(ERR_KERNEL, `${path} cannot be run`, String(done.error), { cause: done.error })
@@ -83,21 +93,24 @@ export const saveTable = (kernel: Kernel, place: Place, variant: Variant): Iptab
   )
 }
 
-/** Runs restore commands in one transaction. Returns why it was refused, undefined when it was not.
+/** Runs restore commands in one transaction. Returns why it was refused, undefined when it was not. The program holds our
+ *  lock too: when this process is killed, nobody reads the table before the program has ended.
  *  @throws CniError 11 when another program keeps the xtables lock; 7 */
 export const restoreTable = (
   kernel: Kernel,
   place: Place,
   variant: Variant,
   lines: readonly string[],
+  lock: number,
 ): string | undefined => {
   const path = programOf(place.family, variant, 'restore')
-  const done = run(kernel, place.ns, path, ['--noflush', `--wait=${LOCK_WAIT}`], scriptOf(place.table, lines))
+  const given = { input: scriptOf(place.table, lines), lock }
+  const done = run(kernel, place.ns, path, ['--noflush', `--wait=${XTABLES_WAIT}`], given)
   if (done.status === 0) return undefined
   if (done.status === EXIT_LOCKED && done.stderr.includes('lock'))
     throw new CniError(
       ERR_TRY_AGAIN,
-      `the xtables lock was held by another program for ${LOCK_WAIT} seconds`,
+      `the xtables lock was held by another program for ${XTABLES_WAIT} seconds`,
       'find the holder: fuser /run/xtables.lock',
     )
   return `${path}: ${done.stderr || `exit status ${done.status}`}`
@@ -143,7 +156,7 @@ const isLocked = (fd: number): boolean => {
   }
 }
 
-const lock = (fd: number): void => {
+const waitForLock = (fd: number): void => {
   for (const end = Date.now() + LOCK_WAIT * 1000; !isLocked(fd); pause(5))
     if (Date.now() > end)
       throw new CniError(
@@ -155,7 +168,7 @@ const lock = (fd: number): void => {
 
 /** Runs `change` while no other podwire process reads and writes iptables. The xtables lock covers one run of one program
  *  and the legacy variant only; this covers reading, deciding and writing. @throws CniError 11 */
-export const withIptablesLock = <T>(change: () => T): T => {
+export const withIptablesLock = <T>(change: (lock: number) => T): T => {
   mkdirSync(LOCK_FOLDER, { recursive: true, mode: 0o755 })
   const fd = openSync(
     `${LOCK_FOLDER}/iptables.lock`,
@@ -163,8 +176,8 @@ export const withIptablesLock = <T>(change: () => T): T => {
     0o600,
   )
   try {
-    lock(fd)
-    return change()
+    waitForLock(fd)
+    return change(fd)
   } finally {
     closeSync(fd)
   }

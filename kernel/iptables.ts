@@ -57,12 +57,12 @@ const wanted = (fact: IptablesFact): IptablesRules => ({
 export type Lines = (table: IptablesTable) => string[]
 
 /** Reads, decides and writes. Returns whether anything had to be written. @throws CniError 102, 11, 7 */
-const change = (kernel: Kernel, place: Place, variant: Variant, lines: Lines): boolean => {
+const change = (kernel: Kernel, place: Place, variant: Variant, lines: Lines, lock: number): boolean => {
   let refused: string | undefined
   for (let i = 0; i < TRIES; i++) {
     const commands = lines(saveTable(kernel, place, variant))
     if (commands.length === 0) return false
-    refused = restoreTable(kernel, place, variant, commands)
+    refused = restoreTable(kernel, place, variant, commands, lock)
     if (refused === undefined) return true
   }
   throw new CniError(ERR_KERNEL, `iptables refused rules for table ${place.table}`, refused)
@@ -77,7 +77,9 @@ const render = (fact: IptablesFact): string => {
 }
 
 const ensure = (fact: IptablesFact, kernel: Kernel): boolean =>
-  withIptablesLock(() => change(kernel, fact, variantFor(kernel, fact), (table) => ensureLines(wanted(fact), table)))
+  withIptablesLock((lock) =>
+    change(kernel, fact, variantFor(kernel, fact), (table) => ensureLines(wanted(fact), table), lock),
+  )
 
 const FAMILY_NUMBER = { 4: 2, 6: 10 } as const
 /** Whether a variant may hold one of `chains`, without a fork. The nft variant says for sure; the legacy one says only that
@@ -90,8 +92,8 @@ const mayHold = (kernel: Kernel, { ns, family, table }: Place, chains: readonly 
 export const rewriteIptables = (kernel: Kernel, place: Place, chains: readonly string[], lines: Lines): void => {
   const variants = variantsWith(kernel, place).filter((variant) => mayHold(kernel, place, chains, variant))
   if (variants.length === 0) return
-  withIptablesLock(() => {
-    for (const variant of variants) change(kernel, place, variant, lines)
+  withIptablesLock((lock) => {
+    for (const variant of variants) change(kernel, place, variant, lines, lock)
   })
 }
 

@@ -155,6 +155,14 @@ test('GC removes what no valid attachment owns, of this network, ours and the re
   ])
 })
 
+const ROOT = `${import.meta.dirname}/../..`
+/** A TypeScript program run by Node in the namespace, in this checkout's folder. */
+const startScript = (node: string, script: string, ...args: readonly string[]) => {
+  const argv = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', script, ...args]
+  const [file = '', ...rest] = inside(node, argv)
+  return spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] })
+}
+
 test('the xtables lock is waited for with a bound, then code 11 asks the runtime to try again', () => {
   const node = makeNetns('lock')
   shellIn(node, 'iptables-legacy -t nat -A OUTPUT -j ACCEPT')
@@ -176,6 +184,32 @@ test('the xtables lock is waited for with a bound, then code 11 asks the runtime
   }
 })
 
+test('a process that is killed while its program runs keeps others out until the program has ended', async () => {
+  const node = makeNetns('killed')
+  shellIn(node, 'iptables-legacy -t nat -A OUTPUT -j ACCEPT')
+  const holder = spawn('flock', ['/run/xtables.lock', 'sleep', '3'], { detached: true, stdio: 'ignore' })
+  try {
+    shellIn(node, 'until ! flock -n /run/xtables.lock true; do sleep 0.01; done')
+    const script = `
+      import { parseCidr } from './addr/cidr.ts'
+      import { apply } from './kernel/apply.ts'
+      import { withKernel } from './kernel/kernel.ts'
+      import { masqueradeIptables } from './kernel/masquerade-iptables.ts'
+      withKernel('', (kernel) => apply(masqueradeIptables(${JSON.stringify(owner)}, [parseCidr('10.1.2.3/24')]), kernel))`
+    const child = startScript(node, script)
+    // waiting for the xtables lock: iptables-legacy-restore, started by the child
+    shellIn(node, `until pgrep -P ${child.pid} -f restore; do sleep 0.01; done`)
+    const ended = new Promise((resolve) => child.on('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+    inNode(node, (kernel) => removeMasqueradeIptables(owner, kernel))
+    shellIn(node, 'flock /run/xtables.lock sleep 0.2')
+    expect(saved(node, 'iptables-legacy-save')).not.toContain(`:${CHAIN} -`)
+  } finally {
+    process.kill(-(holder.pid ?? 0))
+  }
+})
+
 test('many processes write at once and no rule is lost or doubled', async () => {
   const node = makeNetns('many')
   const script = `
@@ -185,21 +219,10 @@ test('many processes write at once and no rule is lost or doubled', async () => 
     const owner = { network: 'net', containerID: 'c' + n, ifName: 'eth0' }
     const rules = [{ chain: 'FORWARD', rule: '-j TOP', position: 'first', shared: true }, { chain: 'TOP', rule: '-s 10.0.0.' + n + ' -j ACCEPT', position: 'last' }]
     withKernel('', (kernel) => apply([{ kind: 'iptables', ns: 'node', family: 4, table: 'filter', owner, chains: [{ name: 'OWN-' + n, rules: ['-j TOP'] }], shared: ['TOP'], rules }], kernel))`
-  const root = `${import.meta.dirname}/../..`
-  const runs = Array.from({ length: 12 }, (_, i) => {
-    const [file = '', ...args] = inside(node, [
-      process.execPath,
-      '--import',
-      'tsx',
-      '--input-type=module',
-      '-e',
-      script,
-      String(i + 1),
-    ])
-    return new Promise<number | null>((resolve) => {
-      spawn(file, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).on('exit', resolve)
-    })
-  })
+  const runs = Array.from(
+    { length: 12 },
+    (_, i) => new Promise<number | null>((resolve) => startScript(node, script, String(i + 1)).on('exit', resolve)),
+  )
   expect(new Set(await Promise.all(runs))).toEqual(new Set([0]))
   const lines = saved(node, 'iptables-nft-save')
   expect(lines.filter((line) => line === '-A FORWARD -j TOP')).toHaveLength(1)
