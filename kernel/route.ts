@@ -37,10 +37,14 @@ const render = (fact: RouteFact): string =>
     ...(fact.onlink ? ['onlink'] : []),
   ].join(' ')
 
+/** A pod may have attachments with the same routes, as a default route each: the last one comes first, as upstream's
+ *  (pkg/ipam ConfigureIface). On the node a route to the same destination belongs to somebody else. */
+const isExclusive = ({ ns }: RouteFact): boolean => ns === 'node'
+
 const ensure = (fact: RouteFact, kernel: Kernel): boolean => {
   const index = indexOf(fact.ns, fact.dev, kernel)
   try {
-    kernel.route(fact.ns).request(render(fact), newRoute(index, fact))
+    kernel.route(fact.ns).request(render(fact), newRoute(index, fact, isExclusive(fact)))
     return true
   } catch (error) {
     if (isExists(error) && held(fact, index, kernel)) return false

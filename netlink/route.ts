@@ -11,6 +11,7 @@ import {
   NLM_F_EXCL,
   NLM_F_REQUEST,
   type Received,
+  readU16,
   readU32,
 } from './message.ts'
 import { afOf, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, rtmsg } from './rtnetlink.ts'
@@ -22,6 +23,9 @@ const RTA_GATEWAY = 5
 const RTA_PRIORITY = 6
 const RTA_PREFSRC = 7
 const RTA_METRICS = 8
+const RTA_MULTIPATH = 9
+/** struct rtnexthop. */
+const RTNEXTHOP_SIZE = 8
 const RTA_TABLE = 15
 const RTAX_MTU = 2
 const RTAX_ADVMSS = 8
@@ -90,10 +94,11 @@ const attrsOf = (index: number, route: RouteSpec): Attr[] => [
   ...metricsOf(route),
 ]
 
-/** `ip route add`; EEXIST when one to the same destination with the same metric is there. */
-export const newRoute = (index: number, route: RouteSpec): Message => ({
+/** `ip route add`; EEXIST when one to the same destination with the same metric is there. Not exclusive: `ip route prepend`,
+ *  EEXIST only when the very same route is there. */
+export const newRoute = (index: number, route: RouteSpec, exclusive = true): Message => ({
   type: RTM_NEWROUTE,
-  flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+  flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0),
   header: header(route),
   attrs: attrsOf(index, route),
 })
@@ -108,23 +113,43 @@ export const delRoute = (index: number, route: RouteSpec): Message => ({
 
 const ipAttr = (bytes: Uint8Array | undefined): Ip | undefined => (bytes === undefined ? undefined : ipOf(bytes))
 
-const decodeRoute = ({ body }: Received): LinkRoute => {
+interface NextHop {
+  readonly index: number
+  readonly via?: Ip
+}
+
+/** The struct rtnexthop, each followed by its attributes, that RTA_MULTIPATH holds. */
+const decodeNextHops = (bytes: Uint8Array): NextHop[] => {
+  const length = readU16(bytes)
+  if (length < RTNEXTHOP_SIZE || length > bytes.length) return []
+  const via = ipAttr(decodeAttrs(bytes.subarray(RTNEXTHOP_SIZE, length)).get(RTA_GATEWAY))
+  const hop = { index: readU32(bytes.subarray(4)), ...(via === undefined ? {} : { via }) }
+  return [hop, ...decodeNextHops(bytes.subarray(length))]
+}
+
+const nextHopsOf = (attrs: ReturnType<typeof decodeAttrs>): NextHop[] => {
+  const multipath = attrs.get(RTA_MULTIPATH)
+  if (multipath !== undefined) return decodeNextHops(multipath)
+  const via = ipAttr(attrs.get(RTA_GATEWAY))
+  return [{ index: readU32(attrs.get(RTA_OIF)), ...(via === undefined ? {} : { via }) }]
+}
+
+/** A route for each next hop: IPv6 shows routes of one destination and metric, which were added one by one, as one. */
+const decodeRoutes = ({ body }: Received): LinkRoute[] => {
   const attrs = decodeAttrs(body.subarray(12))
   const metrics = decodeAttrs(attrs.get(RTA_METRICS) ?? new Uint8Array(0))
   const width = body[0] === 2 ? 4 : 16
-  const via = ipAttr(attrs.get(RTA_GATEWAY))
   const src = ipAttr(attrs.get(RTA_PREFSRC))
-  return {
+  const route = {
     dst: cidrOf(ipAttr(attrs.get(RTA_DST)) ?? ipOf(new Uint8Array(width)), body[1] ?? 0),
-    index: readU32(attrs.get(RTA_OIF)),
     table: readU32(attrs.get(RTA_TABLE)),
     scope: body[6] ?? 0,
     priority: readU32(attrs.get(RTA_PRIORITY)),
     mtu: readU32(metrics.get(RTAX_MTU)),
     advmss: readU32(metrics.get(RTAX_ADVMSS)),
-    ...(via === undefined ? {} : { via }),
     ...(src === undefined ? {} : { src }),
   }
+  return nextHopsOf(attrs).map((hop) => ({ ...route, ...hop }))
 }
 
 /** Every unicast route of a family in the socket's namespace. @throws NetlinkError */
@@ -137,6 +162,6 @@ export const dumpRoutes = (socket: NetlinkSocket, family: 4 | 6): LinkRoute[] =>
       attrs: [],
     })
     .filter(({ body }) => body[7] === RTN_UNICAST)
-    .map(decodeRoute)
+    .flatMap(decodeRoutes)
 
 export const sameDestination = (a: Cidr, b: Cidr): boolean => lengthOf(a) === lengthOf(b) && firstOf(a) === addressOf(b)

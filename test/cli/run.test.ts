@@ -21,8 +21,12 @@ const conflist = (folder: string, cniVersion: string) => ({
   name: 'pods',
   plugins: [
     {
-      ...{ type: 'bridge', bridge: 'br0', isGateway: true, capabilities: { mac: true } },
-      ipam: { type: 'host-local', dataDir: `${folder}/store`, ranges: [[{ subnet: '10.9.0.0/24' }]] },
+      ...{ type: 'bridge', bridge: 'br0', isDefaultGateway: true, capabilities: { mac: true } },
+      ipam: {
+        type: 'host-local',
+        dataDir: `${folder}/store`,
+        ranges: [[{ subnet: '10.9.0.0/24' }], [{ subnet: 'fd00:9::/64' }]],
+      },
     },
     { type: 'tuning', sysctl: { 'net.core.somaxconn': '1234' } },
   ],
@@ -53,7 +57,10 @@ describe.each([
     const added = bed.run(['add', 'pods', pathOf(bed.pod)])
     expect(added).toMatchObject({ status: 0 })
     const result = JSON.parse(added.stdout)
-    expect(result).toMatchObject({ cniVersion: '1.0.0', ips: [{ address: '10.9.0.2/24' }] })
+    expect(result).toMatchObject({
+      cniVersion: '1.0.0',
+      ips: [{ address: '10.9.0.2/24' }, { address: 'fd00:9::2/64' }],
+    })
     expect(addressesOf(bed.pod, 'eth0')).toMatchObject([{ local: '10.9.0.2' }])
     expect(runIn(bed.pod, ['cat', '/proc/sys/net/core/somaxconn']).stdout.trim()).toBe('1234')
     const [file = ''] = cached(bed)
@@ -75,6 +82,11 @@ describe.each([
     expect(bed.run(['add', '-i', 'net8', 'pods', pathOf(bed.pod)], { CNI_IFNAME: 'net7' }).status).toBe(0)
     const macs = Object.fromEntries(ipJson(bed.pod, 'link').map(({ ifname, address }) => [ifname, address]))
     expect(macs).toMatchObject({ net7: '02:00:00:00:00:07', net8: expect.any(String) })
+    // two default routes in each family: both attachments hold, and one can go without the other
+    expect(bed.run(['check', '-i', 'net7', 'pods', pathOf(bed.pod)])).toMatchObject({ status: 0, stderr: '' })
+    expect(bed.run(['check', '-i', 'net8', 'pods', pathOf(bed.pod)])).toMatchObject({ status: 0, stderr: '' })
+    expect(bed.run(['del', '-i', 'net8', 'pods', pathOf(bed.pod)])).toMatchObject({ status: 0 })
+    expect(bed.run(['check', '-i', 'net7', 'pods', pathOf(bed.pod)])).toMatchObject({ status: 0, stderr: '' })
   })
 
   test('CHECK fails when the address is gone', () => {
@@ -90,7 +102,7 @@ describe.each([
     bed.run(['add', 'pods', pathOf(bed.pod)])
     runIn(bed.node, ['ip', 'netns', 'del', bed.pod])
     expect(bed.run(['del', 'pods', pathOf(bed.pod)]).status).toBe(0)
-    expect(readdirSync(`${bed.folder}/store/pods`).filter((name) => name.startsWith('10.'))).toEqual([])
+    expect(readdirSync(`${bed.folder}/store/pods`).filter((name) => /^(10\.|fd00:)/.test(name))).toEqual([])
   })
 
   test('gc removes every attachment but those that are kept', () => {
