@@ -50,6 +50,11 @@ export const inOrder = (elements: readonly ElementSpec[]): ElementSpec[] =>
 const isSameKind = (a: SetSpec, b: SetSpec): boolean =>
   a.flags === b.flags && a.keyType === b.keyType && a.keyLength === b.keyLength && a.dataType === b.dataType
 
+/** The order in which elements can be added again. Ranges of a concatenation may overlap only when the inner one, which
+ *  begins no earlier, comes first (net/netfilter/nft_set_pipapo.c, nft_pipapo_insert). */
+const forReplay = (elements: readonly ElementSpec[]): ElementSpec[] =>
+  elements.some(({ keyEnd }) => keyEnd !== undefined) ? inOrder(elements).toReversed() : inOrder(elements)
+
 /** Elements of the sets that the new layout has too, with the same types. */
 const keptElements = (socket: NetlinkSocket, table: Table): Message[] => {
   const id = idOf(table)
@@ -57,7 +62,7 @@ const keptElements = (socket: NetlinkSocket, table: Table): Message[] => {
   return dumpSets(socket, id).flatMap((set) => {
     const same = wanted.get(set.name)
     return same !== undefined && isSameKind(same, set)
-      ? newElements(id, set.name, inOrder(dumpElements(socket, id, set.name)))
+      ? newElements(id, set.name, forReplay(dumpElements(socket, id, set.name)))
       : []
   })
 }

@@ -132,6 +132,28 @@ test("nftables: the administrator's verdicts come first, and GC leaves them", ()
   expect(ruleset(bed.node)).not.toContain('podwire-firewall')
 })
 
+test("nftables: a table of another version is replaced, and the administrator's verdicts and the pods stay", () => {
+  const node = makeNetns('fw-older')
+  const older = `table inet podwire-firewall {
+    comment "podwire, layout of old";
+    map admin-ips { type ipv4_addr . ipv4_addr . inet_proto . inet_service : verdict; flags interval;
+      elements = { 10.1.0.2 . 10.2.0.0/24 . 6 . 80-90 : drop, 10.1.0.0/16 . 0.0.0.0/0 . 0-255 . 0-65535 : accept }; }
+    set pod-ips { type ipv4_addr . ifname; elements = { 10.1.0.9 . "br0" comment "net/old/eth0" }; }
+    chain gone { type filter hook forward priority 5; }
+  }`
+  mustIn(node, ['nft', '-f', '-'], { input: older })
+  must({ ...bed, node }, 'ADD', bed.a, NFT)
+  const found = ruleset(node)
+  for (const kept of [
+    '10.1.0.2 . 10.2.0.0/24 . tcp . 80-90 : drop',
+    '10.1.0.9 . "br0" comment "net/old/eth0"',
+    '10.1.0.2 . "br0"',
+  ])
+    expect(found).toContain(kept)
+  expect([found.includes('chain gone'), found.includes('chain ingress-policy')]).toEqual([false, true])
+  expect(call({ ...bed, node }, 'CHECK', bed.a, NFT).status).toBe(0)
+})
+
 test('nftables: GC removes whom the list does not name, of this network', () => {
   for (const pod of [bed.a, bed.b]) must(bed, 'ADD', pod, NFT)
   must(bed, 'ADD', bed.c, { ...NFT, name: 'other' })
