@@ -100,15 +100,22 @@ const idOfOwner = (network: string, owner: string): AttachmentId | undefined => 
 
 const keyOf = ({ containerID, ifName }: AttachmentId): string => `${containerID}/${ifName}`
 
+const grouped = <T extends AttachmentId>(items: readonly T[]): ReadonlyMap<string, readonly T[]> => {
+  const groups = new Map<string, T[]>()
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item])
+  return groups
+}
+
 /** The attachments that left traces, in the order of their ids. Pure. */
 export const attachmentsOf = (network: string, { cached, reservations, owners }: Traces): readonly Found[] => {
   const named = [...owners].map((owner) => idOfOwner(network, owner)).filter((id) => id !== undefined)
   const ids = new Map([...cached, ...reservations, ...named].map((id) => [keyOf(id), id]))
-  const found = [...ids.values()].map(
-    ({ containerID, ifName }): Found => ({
+  const [cachedBy, reservationsBy] = [grouped(cached), grouped(reservations)]
+  const found = [...ids].map(
+    ([key, { containerID, ifName }]): Found => ({
       ...{ containerID, ifName },
-      cached: cached.find((entry) => keyOf(entry) === keyOf({ containerID, ifName })),
-      reservations: reservations.filter((reservation) => keyOf(reservation) === keyOf({ containerID, ifName })),
+      cached: cachedBy.get(key)?.[0],
+      reservations: reservationsBy.get(key) ?? [],
       hasInterface: owners.has(commentOf({ network, containerID, ifName })),
     }),
   )
