@@ -187,7 +187,9 @@ test('the xtables lock is waited for with a bound, then code 11 asks the runtime
 test('a process that is killed while its program runs keeps others out until the program has ended', async () => {
   const node = makeNetns('killed')
   shellIn(node, 'iptables-legacy -t nat -A OUTPUT -j ACCEPT')
-  const holder = spawn('flock', ['/run/xtables.lock', 'sleep', '3'], { detached: true, stdio: 'ignore' })
+  const holder = spawn('flock', ['/run/xtables.lock', 'sh', '-c', 'read go; sleep 1'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
   try {
     shellIn(node, 'until ! flock -n /run/xtables.lock true; do sleep 0.01; done')
     const script = `
@@ -197,16 +199,17 @@ test('a process that is killed while its program runs keeps others out until the
       import { masqueradeIptables } from './kernel/masquerade-iptables.ts'
       withKernel('', (kernel) => apply(masqueradeIptables(${JSON.stringify(owner)}, [parseCidr('10.1.2.3/24')]), kernel))`
     const child = startScript(node, script)
-    // waiting for the xtables lock: iptables-legacy-restore, started by the child
-    shellIn(node, `until pgrep -P ${child.pid} -f restore; do sleep 0.01; done`)
+    // it waits for the xtables lock by now
+    shellIn(node, `timeout 50 sh -c 'until pgrep -P ${child.pid} -f restore; do sleep 0.01; done'`)
     const ended = new Promise((resolve) => child.on('exit', resolve))
     child.kill('SIGKILL')
     await ended
+    holder.stdin?.write('go\n')
     inNode(node, (kernel) => removeMasqueradeIptables(owner, kernel))
     shellIn(node, 'flock /run/xtables.lock sleep 0.2')
     expect(saved(node, 'iptables-legacy-save')).not.toContain(`:${CHAIN} -`)
   } finally {
-    process.kill(-(holder.pid ?? 0))
+    holder.stdin?.end()
   }
 })
 
