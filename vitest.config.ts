@@ -16,6 +16,8 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: ['**/node_modules/**', 'dist/**', 'build/**', KERNEL],
+          // a property takes its time on a busy machine
+          testTimeout: 30_000,
         },
       },
       {

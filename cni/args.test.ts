@@ -55,6 +55,6 @@ test('parseArgs() of any text returns strings or throws code 4 naming CNI_ARGS',
         expect(error).toMatchObject({ code: 4, message: expect.stringContaining('CNI_ARGS') })
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })

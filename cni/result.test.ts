@@ -210,6 +210,6 @@ test('parseResult() of any JSON is a result or a DecodeError', () => {
         expect(error).toBeInstanceOf(DecodeError)
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })

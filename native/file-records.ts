@@ -42,34 +42,51 @@ const u64At = (view: DataView, at: number): number => view.getUint32(at, true) +
 /** The number glibc's makedev gives, for majors below 4096. */
 const deviceOf = (major: number, minor: number): number => (minor & 0xff) + major * 256 + (minor >>> 8) * 2 ** 20
 
-const kindsOf = (mode: number) => {
-  const isKind = (kind: number) => (): boolean => (mode & S_IFMT) === kind
-  return {
-    isFile: isKind(S_IFREG),
-    isDirectory: isKind(S_IFDIR),
-    isSymbolicLink: isKind(S_IFLNK),
-    isCharacterDevice: isKind(S_IFCHR),
-    isBlockDevice: isKind(S_IFBLK),
-    isFIFO: isKind(S_IFIFO),
-    isSocket: isKind(S_IFSOCK),
-  }
+type Mode = { readonly mode: number | bigint }
+const isKind = ({ mode }: Mode, kind: number): boolean => (Number(mode) & S_IFMT) === kind
+
+/** The methods of all: seven closures for each cost more than its numbers (measured). */
+const KINDS = {
+  isFile(this: Mode) {
+    return isKind(this, S_IFREG)
+  },
+  isDirectory(this: Mode) {
+    return isKind(this, S_IFDIR)
+  },
+  isSymbolicLink(this: Mode) {
+    return isKind(this, S_IFLNK)
+  },
+  isCharacterDevice(this: Mode) {
+    return isKind(this, S_IFCHR)
+  },
+  isBlockDevice(this: Mode) {
+    return isKind(this, S_IFBLK)
+  },
+  isFIFO(this: Mode) {
+    return isKind(this, S_IFIFO)
+  },
+  isSocket(this: Mode) {
+    return isKind(this, S_IFSOCK)
+  },
 }
+
+type Kinds = { readonly [K in keyof typeof KINDS]: () => boolean }
+
+const withKinds = <T extends Mode>(numbers: T): T & Kinds => Object.assign(Object.create(KINDS) as Kinds, numbers)
 
 /** struct statx. */
 export const statOf = (bytes: Uint8Array): Stats => {
   const view = viewOf(bytes)
-  const mode = view.getUint16(28, true)
-  return {
+  return withKinds({
     dev: deviceOf(view.getUint32(136, true), view.getUint32(140, true)),
     ino: u64At(view, 32),
-    mode,
+    mode: view.getUint16(28, true),
     nlink: view.getUint32(16, true),
     uid: view.getUint32(20, true),
     gid: view.getUint32(24, true),
     size: u64At(view, 40),
     mtimeMs: u64At(view, 112) * 1000 + view.getUint32(120, true) / 1e6,
-    ...kindsOf(mode),
-  }
+  })
 }
 
 /** struct statx, exact: inodes and times beyond 2^53. */
@@ -77,7 +94,7 @@ export const bigStatOf = (bytes: Uint8Array): BigIntStats => {
   const view = viewOf(bytes)
   const { dev, mode, nlink, uid, gid } = statOf(bytes)
   const mtimeNs = view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true))
-  return {
+  return withKinds({
     dev: BigInt(dev),
     ino: view.getBigUint64(32, true),
     mode: BigInt(mode),
@@ -87,8 +104,7 @@ export const bigStatOf = (bytes: Uint8Array): BigIntStats => {
     size: view.getBigUint64(40, true),
     mtimeMs: mtimeNs / 1_000_000n,
     mtimeNs,
-    ...kindsOf(mode),
-  }
+  })
 }
 
 export interface StatFs {

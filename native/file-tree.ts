@@ -42,17 +42,27 @@ const mkdir = (path: string, mode: number): void => {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
-/** Makes `path` and what is missing above it. Returns the first folder made; undefined when all were there. */
-const mkdirAll = (path: string, mode: number): string | undefined => {
+/** Whether `path` was made; false when the folder is there already. */
+const madeFolder = (path: string, mode: number): boolean => {
   try {
     mkdir(path, mode)
-    return path
+    return true
   } catch (error) {
-    if (isFolder(path)) return undefined
+    if (isFolder(path)) return false
+    throw error
+  }
+}
+
+/** Makes `path` and what is missing above it. Returns the first folder made; undefined when all were there. Below a file
+ *  system where no folder can be made (/proc) it fails, where Node tries for ever. */
+const mkdirAll = (path: string, mode: number): string | undefined => {
+  try {
+    return madeFolder(path, mode) ? path : undefined
+  } catch (error) {
     const end = path.replace(/\/+$/, '').lastIndexOf('/')
     if (end <= 0 || !isNoEntry(error)) throw error
     const first = mkdirAll(path.slice(0, end), mode)
-    return mkdirAll(path, mode) === undefined ? first : (first ?? path)
+    return madeFolder(path, mode) ? (first ?? path) : first
   }
 }
 

@@ -311,6 +311,11 @@ test.each(['open', 'stat', 'rename'] as const)('%s refuses a NUL in a path, and 
   expect(files.readdirSync(folders.files)).toEqual([])
 })
 
+test('mkdirSync() fails where no folder can be made', () =>
+  expect(() => files.mkdirSync('/proc/none/below', { recursive: true })).toThrow(
+    expect.objectContaining({ code: 'ENOENT', syscall: 'mkdir' }),
+  ))
+
 test('every constant has the value that Node gives it', () => {
   const values = Object.entries(files.constants)
   expect(values.map(([name]) => [name, (real.constants as Record<string, number>)[name]])).toEqual(values)
