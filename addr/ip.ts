@@ -131,15 +131,18 @@ export const ipBytes = (address: Ip): Uint8Array => {
 }
 
 export const ipNumber = (address: Ip): bigint => {
-  let n = 0n
-  for (const byte of ipBytes(address)) n = (n << 8n) | BigInt(byte)
-  return n
+  const bytes = ipBytes(address)
+  const view = new DataView(bytes.buffer)
+  return bytes.length === 4 ? BigInt(view.getUint32(0)) : (view.getBigUint64(0) << 64n) | view.getBigUint64(8)
 }
 
 /** The address whose value is `n`; bits above the family's width are cut off. */
 export const ipOfNumber = (n: bigint, family: Family): Ip => {
   const bytes = new Uint8Array(widthOf(family) / 8)
-  for (let i = bytes.length - 1, rest = n; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 0xffn)
+  const view = new DataView(bytes.buffer)
+  if (family === 4) view.setUint32(0, Number(BigInt.asUintN(32, n)))
+  else view.setBigUint64(0, n >> 64n)
+  if (family === 6) view.setBigUint64(8, n)
   // a number below 2^32 with ::ffff: in front must stay IPv6 here, but no pool lies in that range
   return ipOf(bytes)
 }
