@@ -28,7 +28,7 @@ export interface AddrFact {
   readonly noPrefixRoute?: true
   /** A bridge's gateway address, shared by all its pods: never taken back by one of them. A differing IPv4 address, or an
    *  overlapping IPv6 one, is a conflict; `replace` resolves it in favour of this one: always, or when podwire made the
-   *  bridge and no pod but this one is on it. */
+   *  bridge and no pod is on it. */
   readonly shared?: true
   readonly replace?: 'always' | 'when-idle'
 }
@@ -65,7 +65,7 @@ const ensureShared = (fact: AddrFact, index: number, kernel: Kernel): void => {
 const mayReplace = (fact: AddrFact, index: number, kernel: Kernel): boolean => {
   if (fact.replace !== 'when-idle') return fact.replace === 'always'
   if (getLink(kernel.route(fact.ns), fact.dev)?.alias !== SHARED_ALIAS) return false
-  return dumpLinks(kernel.route(fact.ns)).filter(({ master }) => master === index).length <= 1
+  return dumpLinks(kernel.route(fact.ns)).every(({ master }) => master !== index)
 }
 
 const otherAddress = (fact: AddrFact, other: Cidr): CniError =>

@@ -54,5 +54,6 @@ export const macspoofFact = (owner: Owner, { host, pod }: Ends): NftFact => {
 export const removeMacspoof = (owner: Owner, kernel: Kernel): void => removeOwned(kernel, 'node', MACSPOOF_TABLE, owner)
 
 /** GC: takes back what attachments of `network` that are not in `valid` left. */
-export const sweepMacspoof = (network: string, valid: readonly AttachmentId[], kernel: Kernel): void =>
+export const sweepMacspoof = (network: string, valid: readonly AttachmentId[], kernel: Kernel): void => {
   sweepNft(kernel, 'node', MACSPOOF_TABLE, network, valid)
+}

@@ -23,6 +23,8 @@ test('planBridge() states bridge, pair, pod and gateway, in that order', () => {
   expect(linesOf({ isDefaultGateway: true, mtu: 1400, ipam: { type: 'host-local' } })).toEqual([
     'ip link add cni0 mtu 1400 type bridge',
     'ip link set cni0 alias podwire',
+    'ip addr add 10.1.0.1/24 broadcast + dev cni0',
+    'ip addr add fd00::1/64 dev cni0 nodad',
     'sysctl -w net/ipv6/conf/cni0/accept_ra=0',
     'sysctl -w net/ipv6/conf/cni0/accept_dad=0',
     'ip link set cni0 up',
@@ -38,13 +40,11 @@ test('planBridge() states bridge, pair, pod and gateway, in that order', () => {
     'ip addr add 10.1.0.5/24 broadcast + dev eth0',
     'ip addr add fd00::5/64 dev eth0 nodad',
     'ip link set eth0 up',
-    'ip addr add 10.1.0.1/24 broadcast + dev cni0',
-    'ip addr add fd00::1/64 dev cni0 nodad',
-    'sysctl -w net/ipv4/ip_forward=1',
-    'sysctl -w net/ipv6/conf/all/forwarding=1',
     'ip route add 10.9.0.0/16 via 10.1.0.1 dev eth0',
     'ip route add 0.0.0.0/0 via 10.1.0.1 dev eth0',
     'ip route add ::/0 via fd00::1 dev eth0',
+    'sysctl -w net/ipv4/ip_forward=1',
+    'sysctl -w net/ipv6/conf/all/forwarding=1',
     `# wait up to 2500 ms for the carrier of ${HOST}`,
   ])
 })

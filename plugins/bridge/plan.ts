@@ -43,20 +43,22 @@ const missingDefault = (family: Family, ips: readonly IpConfig[], routes: readon
 const filtersVlans = (conf: BridgeConf): boolean => conf.vlan !== 0 || conf.trunk !== undefined
 
 /** `mac` is the bridge's when this call is the one that creates it: set at birth, it does not follow the ports'. */
-const bridgeFacts = (conf: BridgeConf, mac: Mac | undefined): Fact[] => [
-  {
-    kind: 'link',
-    ns: 'node',
-    name: conf.bridge,
-    device: { kind: 'bridge' },
-    settings: {},
-    birth: {
-      alias: SHARED_ALIAS,
-      ...(mac === undefined ? {} : { mac }),
-      ...(conf.mtu === undefined ? {} : { mtu: conf.mtu }),
-    },
-    shared: true,
+const bridgeFact = (conf: BridgeConf, mac: Mac | undefined): Fact => ({
+  kind: 'link',
+  ns: 'node',
+  name: conf.bridge,
+  device: { kind: 'bridge' },
+  settings: {},
+  birth: {
+    alias: SHARED_ALIAS,
+    ...(mac === undefined ? {} : { mac }),
+    ...(conf.mtu === undefined ? {} : { mtu: conf.mtu }),
   },
+  shared: true,
+})
+
+/** After the gateway's address, so that a bridge with another network's address is refused before anything of it changes. */
+const bridgeSettings = (conf: BridgeConf): Fact[] => [
   { kind: 'sysctl', ns: 'node', path: `net/ipv6/conf/${conf.bridge}/accept_ra`, value: '0', optional: true },
   // with detection on, the node cannot ask for a pod's IPv6 neighbour in the bridge's first second
   ...(conf.enabledad
@@ -135,7 +137,6 @@ export const gatewayDevOf = (conf: BridgeConf): string =>
   conf.vlan === 0 ? conf.bridge : `${conf.bridge}.${conf.vlan}`
 
 const vlanGatewayFacts = (conf: BridgeConf): Fact[] => {
-  if (conf.vlan === 0) return []
   const port = vlanPortOf(conf)
   return [
     {
@@ -153,36 +154,26 @@ const vlanGatewayFacts = (conf: BridgeConf): Fact[] => {
   ]
 }
 
-const gatewayFacts = (conf: BridgeConf, { ips }: Addressing): Fact[] => {
+const gatewaysOf = (conf: BridgeConf, { ips }: Addressing): Cidr[] => {
   if (!conf.isGateway) return []
-  const gateways = ips.flatMap(({ address, gateway }) =>
-    gateway === undefined ? [] : [cidrOf(gateway, lengthOf(address))],
-  )
-  return [
-    ...vlanGatewayFacts(conf),
-    ...gateways.map(
-      (address): Fact => ({
-        kind: 'addr',
-        ns: 'node',
-        dev: gatewayDevOf(conf),
-        address,
-        shared: true,
-        replace: conf.forceAddress ? 'always' : 'when-idle',
-      }),
-    ),
-    ...forwardingFacts(gateways.map(cidrFamily)),
-  ]
+  return ips.flatMap(({ address, gateway }) => (gateway === undefined ? [] : [cidrOf(gateway, lengthOf(address))]))
 }
+
+const gatewayAddresses = (conf: BridgeConf, addressing: Addressing): Fact[] =>
+  gatewaysOf(conf, addressing).map((address) => ({
+    kind: 'addr',
+    ns: 'node',
+    dev: gatewayDevOf(conf),
+    address,
+    shared: true,
+    replace: conf.forceAddress ? 'always' : 'when-idle',
+  }))
 
 const podFacts = (conf: BridgeConf, ends: Ends, { ips, routes }: Addressing): Plan => {
   if (conf.disableContainerInterface) return []
   if (!conf.ipam) return [{ kind: 'link-settings', ns: 'pod', name: ends.pod.name, settings: { up: true } }]
   const pod = { ifName: ends.pod.name, ips, routes, dad: conf.enabledad }
-  return [
-    ...planPodInterface(pod),
-    ...gatewayFacts(conf, { ips, routes }),
-    ...routes.map((route) => routeFact(pod, route)),
-  ]
+  return [...planPodInterface(pod), ...routes.map((route) => routeFact(pod, route))]
 }
 
 const filterFacts = (conf: BridgeConf, owner: Owner, ends: Ends, { ips }: Addressing): Fact[] => [
@@ -210,9 +201,13 @@ export const planBridge = (
   addressing: Addressing,
   bridgeMac?: Mac,
 ): Plan => [
-  ...bridgeFacts(conf, bridgeMac),
+  bridgeFact(conf, bridgeMac),
+  ...(conf.vlan === 0 ? gatewayAddresses(conf, addressing) : []),
+  ...bridgeSettings(conf),
+  ...(conf.vlan === 0 || !conf.isGateway ? [] : [...vlanGatewayFacts(conf), ...gatewayAddresses(conf, addressing)]),
   ...pairFacts(conf, ends, owner),
   ...podFacts(conf, ends, addressing),
+  ...forwardingFacts(gatewaysOf(conf, addressing).map(cidrFamily)),
   ...filterFacts(conf, owner, ends, addressing),
   ...settleFacts(conf, ends),
 ]
