@@ -51,7 +51,9 @@ export const macspoofFact = (owner: Owner, { host, pod }: Ends): NftFact => {
 }
 
 /** Takes the elements of `owner` back; absent is success. */
-export const removeMacspoof = (owner: Owner, kernel: Kernel): void => removeOwned(kernel, 'node', MACSPOOF_TABLE, owner)
+export const removeMacspoof = (owner: Owner, kernel: Kernel): void => {
+  removeOwned(kernel, 'node', MACSPOOF_TABLE, owner)
+}
 
 /** GC: takes back what attachments of `network` that are not in `valid` left. */
 export const sweepMacspoof = (network: string, valid: readonly AttachmentId[], kernel: Kernel): void => {
