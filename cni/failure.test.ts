@@ -32,6 +32,11 @@ test.each<[string, unknown, object]>([
     { code: 5, message: "ENOENT: no such file or directory, open '/no/such/file'" },
   ],
   [
+    'an addon that does not load',
+    Object.assign(new Error('podwire.node: cannot open shared object file'), { code: 'ERR_DLOPEN_FAILED' }),
+    { code: 5, message: expect.stringContaining('podwire.node'), details: expect.stringContaining('podwire install') },
+  ],
+  [
     'a TypeError',
     new TypeError('x is not a function'),
     { code: 104, message: expect.stringContaining('x is not a function') },

@@ -13,8 +13,16 @@ const ofNetlink = (error: NetlinkError): CniError =>
   )
 
 /** An error of the operating system (node:fs, the addon, dlopen), which says the call and the path itself. */
-const isSystemError = (error: Error): boolean =>
-  'syscall' in error || ('code' in error && error.code === 'ERR_DLOPEN_FAILED')
+const isSystemError = (error: Error): boolean => 'syscall' in error || isLoadError(error)
+
+const isLoadError = (error: Error): boolean => 'code' in error && error.code === 'ERR_DLOPEN_FAILED'
+
+const ofSystem = (error: Error): CniError => {
+  const advice = isLoadError(error)
+    ? 'podwire.node belongs beside the executable and to the same build: run "podwire install"'
+    : ''
+  return new CniError(ERR_IO, error.message, advice, { cause: error })
+}
 
 const ofDefect = (error: unknown): CniError => {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
@@ -32,7 +40,7 @@ export const failureOf = (error: unknown): CniError => {
   if (error instanceof CniError) return error
   if (error instanceof DecodeError) return new CniError(ERR_CONFIG, error.message, '', { cause: error })
   if (error instanceof NetlinkError) return ofNetlink(error)
-  if (error instanceof Error && isSystemError(error)) return new CniError(ERR_IO, error.message, '', { cause: error })
+  if (error instanceof Error && isSystemError(error)) return ofSystem(error)
   return ofDefect(error)
 }
 

@@ -2,10 +2,12 @@
 import { fstatSync, readSync, writeSync } from 'node:fs'
 import type { Entry, Registry } from './entry.ts'
 import { CniError, ERR_IO } from './error.ts'
+import { failureOf, renderFailure } from './failure.ts'
 import { holdOffGc } from './gc-lock.ts'
 import { run } from './skel.ts'
+import { NEWEST } from './version.ts'
 
-const CHUNK = 65536
+const CHUNK = 8192
 /** Longest configuration read, in bytes: nothing sane comes near. */
 const LONGEST = 1 << 26
 /** How long a descriptor that answers EAGAIN is left alone, in ms. */
@@ -59,8 +61,7 @@ const writeAll = (fd: number, text: string): void => {
   }
 }
 
-/** Answers the call that this process is, and ends it. */
-export const runPlugin = (entry: Entry, registry: Registry): never => {
+const answer = (entry: Entry, registry: Registry): never => {
   const { stdout, stderr, status } = run(entry, {
     env: process.env,
     stdin: readStdin,
@@ -70,4 +71,28 @@ export const runPlugin = (entry: Entry, registry: Registry): never => {
   writeAll(2, stderr)
   writeAll(1, stdout)
   process.exit(status)
+}
+
+/** Says what went wrong without the addon, which `writeSync` needs in the executable: on stdout, or on stderr when it was
+ *  stdout that could not be written. */
+const giveUp = (error: unknown): never => {
+  const text = renderFailure(failureOf(error), NEWEST)
+  for (const fd of [1, 2]) {
+    try {
+      process.getBuiltinModule('node:fs').writeSync(fd, text)
+      break
+    } catch {
+      // the next one, or only the exit status
+    }
+  }
+  process.exit(1)
+}
+
+/** Answers the call that this process is, and ends it. */
+export const runPlugin = (entry: Entry, registry: Registry): never => {
+  try {
+    return answer(entry, registry)
+  } catch (error) {
+    return giveUp(error)
+  }
 }
