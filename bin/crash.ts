@@ -15,6 +15,9 @@ const { values } = parseArgs({
   },
 })
 
+/** Nothing found, and, where there was something to kill, something killed. */
+const isClean = ({ findings, kills, points }: Row): boolean => findings.length === 0 && (kills > 0 || points === 0)
+
 const progress = ({ subject, verb, kills, findings }: Row): void => {
   process.stderr.write(`${subject} ${verb}: ${kills} kills, ${findings.length} findings\n`)
 }
@@ -28,4 +31,4 @@ const rows = await runCrashes({
 })
 const text = values.json ? rows.map((row) => JSON.stringify(row)).join('\n') : renderCrashes(rows)
 process.stdout.write(`${text}\n`)
-process.exitCode = rows.length > 0 && rows.every(({ findings, kills }) => findings.length === 0 && kills > 0) ? 0 : 1
+process.exitCode = rows.length > 0 && rows.every(isClean) ? 0 : 1

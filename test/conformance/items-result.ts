@@ -1,7 +1,7 @@
 /** Items 9, 12, 34, 35: what ADD says, and what decides it. */
 import { quote } from '../../addr/error.ts'
 import { each, type Item } from './item.ts'
-import { demand, succeeded } from './outcome.ts'
+import { demand } from './outcome.ts'
 import { hostLocalIn } from './profile-main.ts'
 import { shapeProblems } from './shape.ts'
 import type { Attachment, Change, Trial } from './trial.ts'
@@ -147,10 +147,8 @@ const capabilitiesOf = ({ profile }: Trial): readonly Capability[] => CAPABILITI
 const onlyRuntime = (runtimeConfig: Json): Json => ({ ...PASSIVE, runtimeConfig })
 
 const capabilities = async (trial: Trial): Promise<void> => {
-  const ignored = await trial.call('ADD', await trial.attachment(), {
-    conf: { runtimeConfig: { ...(trial.profile.conf(trial.bed, 0)['runtimeConfig'] as Json), ...TOLERATED } },
-  })
-  succeeded(`ADD with ${Object.keys(TOLERATED).join(', ')}`, ignored)
+  const own = trial.profile.conf(trial.bed, 0)['runtimeConfig'] as Json | undefined
+  await trial.add(await trial.attachment(), { conf: { runtimeConfig: { ...own, ...TOLERATED } } })
   await each(capabilitiesOf(trial), async ({ runtimeConfig, conf, effect, shows }) => {
     const attachment = await trial.attachment()
     await trial.add(attachment, { conf: { ...onlyRuntime(runtimeConfig), ...conf?.(trial) } })

@@ -1,6 +1,6 @@
 /** One plugin of one folder under one version of the specification, on a bed of its own: attachments and calls. */
 import { type Bed, makeBed, type Pod } from './bed.ts'
-import { type Outcome, outcomeOf, succeeded } from './outcome.ts'
+import { demand, type Outcome, outcomeOf, said, succeeded } from './outcome.ts'
 import type { Profile } from './profile.ts'
 import { filesIn, kernelState, type State } from './state.ts'
 import { isAtLeast, type Json, type Version } from './version.ts'
@@ -116,7 +116,8 @@ export const makeTrial = async (dir: string, profile: Profile, version: Version)
     call: (verb, attachment, change) => callIn(trial, verb, attachment, change),
     add: async (attachment, change) => {
       const outcome = succeeded('ADD', await trial.call('ADD', attachment, change))
-      attachment.result = outcome.json ?? {}
+      demand(outcome.json !== undefined, `ADD prints no result, but ${said(outcome)}`)
+      attachment.result = outcome.json
       return outcome
     },
     attached: async (like) => {

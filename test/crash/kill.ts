@@ -1,6 +1,7 @@
 /** Plugins killed by SIGKILL on their way into the n-th system call that changes state. A first run under strace counts the
  *  calls; a second is killed at one of them. A thread that dies on entering a call has not made it. */
 import { readFileSync, rmSync } from 'node:fs'
+import { demand } from '../conformance/outcome.ts'
 import { type Attachment, type Change, confOf, type Trial, type Verb } from '../conformance/trial.ts'
 
 /** Calls by which a plugin can change anything outside itself. */
@@ -109,7 +110,7 @@ export const addKilled = async (trial: Trial, attachment: Attachment, share: num
   await trial.call('DEL', model)
   await trial.bed.removePod(model.pod)
   const point = points[Math.floor(share * points.length)]
-  if (point === undefined) return 'no point'
+  demand(point !== undefined, 'ADD makes no system call that changes anything')
   await traced(trial, 'ADD', attachment, point)
   return point.text.slice(0, 80)
 }

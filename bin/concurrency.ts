@@ -1,0 +1,28 @@
+/** `npm run concurrency -- [--bin-dir DIR] [--calls 200] [--rounds 20] [--chain]`: many ADDs and DELs at once. Exit status 0
+ *  when none fails, no address is given twice and nothing is left. */
+import { parseArgs } from 'node:util'
+import { BRIDGE, CHAIN, runStorm } from '../test/concurrency/storm.ts'
+import { binDir } from '../test/support/plugin.ts'
+
+const { values } = parseArgs({
+  options: {
+    'bin-dir': { type: 'string' },
+    calls: { type: 'string', default: '200' },
+    rounds: { type: 'string', default: '20' },
+    chain: { type: 'boolean', default: false },
+  },
+})
+
+const calls = Number(values.calls)
+const rounds = Number(values.rounds)
+const problems = await runStorm({
+  dir: values['bin-dir'] ?? binDir(),
+  calls,
+  rounds,
+  chain: values.chain ? CHAIN : BRIDGE,
+  progress: (round, seconds, found) =>
+    process.stderr.write(`round ${round} of ${rounds}: ${seconds.toFixed(1)} s, ${found} problems\n`),
+})
+const sum = problems.length === 0 ? 'no error, no duplicate, nothing left' : `${problems.length} problems`
+process.stdout.write([`${rounds} rounds of ${calls} calls at once: ${sum}`, ...problems, ''].join('\n'))
+process.exitCode = problems.length === 0 ? 0 : 1
