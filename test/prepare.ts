@@ -1,7 +1,9 @@
 /** Fetches and builds what the tests need beyond packages: run by `bin/setup.sh test`. Quick when all is there. */
 import { newerContainerd } from './clients/cri/containerd.ts'
 import { newerClient, stableClient } from './clients/libcni.ts'
+import { guestKernel } from './vm/kernel.ts'
 
 stableClient()
 newerClient()
 newerContainerd()
+guestKernel()

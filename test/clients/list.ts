@@ -4,8 +4,8 @@ export interface ListOptions {
   readonly cniVersion: string
   /** Of IPAM. */
   readonly dataDir: string
-  /** Keys that only podwire has, for its nftables backends; the reference plugins' defaults when absent. */
-  readonly backend?: 'nftables'
+  /** Of bridge, portmap and firewall; absent: the defaults. The reference plugins of Debian 12 have no such keys. */
+  readonly backend?: 'nftables' | 'iptables'
 }
 
 const RATES = { ingressRate: 80_000_000, ingressBurst: 8_000_000, egressRate: 80_000_000, egressBurst: 8_000_000 }

@@ -26,9 +26,11 @@ const place = (source: string, target: string): void => {
 }
 
 let installed: string | undefined
-/** A folder usable as CNI_PATH that holds this checkout's build; made once per process.
+/** A folder usable as CNI_PATH that holds this checkout's build; made once per process, unless PODWIRE_BIN_DIR names one.
  *  @throws Error when `npm run build` has not been run */
 export const binDir = (): string => {
+  const given = process.env['PODWIRE_BIN_DIR']
+  if (given !== undefined) return given
   if (installed !== undefined && existsSync(installed)) return installed
   const folder = makeFolder('bin')
   for (const name of ['podwire', 'podwire.node']) {

@@ -1,0 +1,11 @@
+/** What runs in the guest: named functions that throw when something is not so. */
+
+export type Cases = Readonly<Record<string, () => void>>
+
+/** How one case ended: a line of JSON on the guest's stdout. */
+export interface Verdict {
+  readonly name: string
+  /** '' when everything was so. */
+  readonly error: string
+  readonly milliseconds: number
+}

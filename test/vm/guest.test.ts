@@ -1,0 +1,39 @@
+/** What a cut-down development kernel lacks (VLANs on a bridge), and the whole chain on the kernel that users of Debian run:
+ *  all cases in one boot of a guest. */
+import { buildSync } from 'esbuild'
+import { beforeAll, expect, test } from 'vitest'
+import { makeFolder } from '../support/cleanup.ts'
+import { binDir } from '../support/plugin.ts'
+import { runInGuest } from './boot.ts'
+import type { Verdict } from './case.ts'
+import { cases } from './cases.ts'
+
+const verdicts = new Map<string, Verdict>()
+
+/** One file of plain JavaScript: a loader would take seconds in a software guest. */
+const bundle = (): string => {
+  const outfile = `${makeFolder('cases')}/inside.mjs`
+  const support = JSON.stringify(`${import.meta.dirname}/../support`)
+  buildSync({
+    entryPoints: [`${import.meta.dirname}/inside.ts`],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    define: { 'import.meta.dirname': support },
+  })
+  return outfile
+}
+
+beforeAll(async () => {
+  const { stdout, stderr } = await runInGuest(`PODWIRE_BIN_DIR=${binDir()} exec ${process.execPath} ${bundle()}`)
+  for (const line of stdout.split('\n').filter(Boolean)) {
+    const verdict: Verdict = JSON.parse(line)
+    verdicts.set(verdict.name, verdict)
+  }
+  if (verdicts.size === 0) throw new Error(`the guest ran no case:\n${stderr}`)
+}, 600_000)
+
+test.for(Object.keys(cases))('%s, in a guest', (name) => {
+  expect(verdicts.get(name)?.error).toBe('')
+})
