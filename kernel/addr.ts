@@ -38,7 +38,7 @@ const flagsOf = (fact: AddrFact): number =>
 
 const add = (fact: AddrFact, index: number, kernel: Kernel): boolean => {
   try {
-    kernel.route(fact.ns).request(render(fact), newAddress(index, fact.address, flagsOf(fact)))
+    kernel.route(fact.ns).request(() => render(fact), newAddress(index, fact.address, flagsOf(fact)))
     return true
   } catch (error) {
     if (isExists(error)) return false

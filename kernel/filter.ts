@@ -19,7 +19,7 @@ const render = ({ dev, redirect }: FilterFact): string =>
 
 const ensure = (fact: FilterFact, kernel: Kernel): boolean => {
   const link = indexOf(fact.ns, fact.dev, kernel)
-  kernel.route(fact.ns).request(render(fact), newRedirect(link, indexOf(fact.ns, fact.redirect, kernel)))
+  kernel.route(fact.ns).request(() => render(fact), newRedirect(link, indexOf(fact.ns, fact.redirect, kernel)))
   return false // the ingress qdisc takes it along when it is removed
 }
 

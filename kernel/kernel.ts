@@ -15,6 +15,8 @@ export interface Kernel {
   readonly netns: (ns: Ns) => number
   /** Runs `run` with this thread in a namespace: for files of /proc/sys/net and for programs that are run there. */
   readonly inside: <T>(ns: Ns, run: () => T) => T
+  /** Indexes of links by `NS/NAME`, as far as this call has asked for them; `removeLink` forgets. For `indexOf` alone. */
+  readonly indexes: Map<string, number>
   readonly close: () => void
 }
 
@@ -69,6 +71,7 @@ export const openKernel = (netns: string): Kernel => {
     netfilter: (ns) => netfilter[ns].get(),
     netns: (ns) => descriptors[ns].get(),
     inside,
+    indexes: new Map(),
     close,
   }
 }

@@ -17,6 +17,8 @@ export interface LinkSettingsFact {
 
 /** The index of a link. @throws CniError 102 when it is not there */
 export const indexOf = (ns: Ns, name: string, kernel: Kernel): number => {
+  const known = kernel.indexes.get(`${ns}/${name}`)
+  if (known !== undefined) return known
   const found = getLink(kernel.route(ns), name)
   if (found === undefined)
     throw new CniError(
@@ -24,6 +26,7 @@ export const indexOf = (ns: Ns, name: string, kernel: Kernel): number => {
       `the interface ${name} is not there`,
       'it was removed meanwhile; run the same call again',
     )
+  kernel.indexes.set(`${ns}/${name}`, found.index)
   return found.index
 }
 
@@ -89,6 +92,7 @@ export const driftOfSettings = (
 
 /** Removes a link; absent is success. @throws NetlinkError */
 export const removeLink = (ns: Ns, name: string, kernel: Kernel): void => {
+  kernel.indexes.delete(`${ns}/${name}`)
   try {
     kernel.route(ns).request(`ip link del ${name}`, delLink(name))
   } catch (error) {
@@ -101,7 +105,7 @@ const missing = ({ ns, name }: LinkSettingsFact): string => `interface ${name} i
 const ensure = (fact: LinkSettingsFact, kernel: Kernel): boolean => {
   const settings = netlinkSettings(fact, kernel)
   try {
-    kernel.route(fact.ns).request(render(fact), setLink(fact.name, settings))
+    kernel.route(fact.ns).request(() => render(fact), setLink(fact.name, settings))
   } catch (error) {
     if (isNotFound(error)) throw new CniError(ERR_KERNEL, missing(fact), '', { cause: error as NetlinkError })
     throw error

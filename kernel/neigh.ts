@@ -29,7 +29,7 @@ const remove = (fact: NeighFact, kernel: Kernel): void => {
   const link = getLink(kernel.route(fact.ns), fact.dev)
   if (link === undefined) return
   try {
-    kernel.route(fact.ns).request(render(fact).replace('replace', 'del'), delNeigh(link.index, fact))
+    kernel.route(fact.ns).request(() => render(fact).replace('replace', 'del'), delNeigh(link.index, fact))
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
@@ -39,7 +39,7 @@ export const neighOperations: Operations<NeighFact> = {
   render,
   ensure: (fact, kernel) => {
     if (held(fact, kernel)) return false
-    kernel.route(fact.ns).request(render(fact), newNeigh(indexOf(fact.ns, fact.dev, kernel), fact))
+    kernel.route(fact.ns).request(() => render(fact), newNeigh(indexOf(fact.ns, fact.dev, kernel), fact))
     return true
   },
   remove,

@@ -46,7 +46,7 @@ const taken = (fact: QdiscFact, cause: unknown): CniError =>
 const ensure = (fact: QdiscFact, kernel: Kernel): boolean => {
   const link = indexOf(fact.ns, fact.dev, kernel)
   try {
-    kernel.route(fact.ns).request(render(fact), messageOf(fact, link))
+    kernel.route(fact.ns).request(() => render(fact), messageOf(fact, link))
   } catch (error) {
     throw isExists(error) ? taken(fact, error) : error
   }

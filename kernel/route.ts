@@ -44,7 +44,7 @@ const isExclusive = ({ ns }: RouteFact): boolean => ns === 'node'
 const ensure = (fact: RouteFact, kernel: Kernel): boolean => {
   const index = indexOf(fact.ns, fact.dev, kernel)
   try {
-    kernel.route(fact.ns).request(render(fact), newRoute(index, fact, isExclusive(fact)))
+    kernel.route(fact.ns).request(() => render(fact), newRoute(index, fact, isExclusive(fact)))
     return true
   } catch (error) {
     if (isExists(error) && held(fact, index, kernel)) return false
@@ -70,7 +70,7 @@ const remove = (fact: RouteFact, kernel: Kernel): void => {
   const link = getLink(kernel.route(fact.ns), fact.dev)
   if (link === undefined) return
   try {
-    kernel.route(fact.ns).request(render(fact).replace('add', 'del'), delRoute(link.index, fact))
+    kernel.route(fact.ns).request(() => render(fact).replace('add', 'del'), delRoute(link.index, fact))
   } catch (error) {
     if (!isNotFound(error)) throw error
   }

@@ -29,11 +29,15 @@ export interface Reply {
   readonly messages: readonly Received[]
 }
 
+/** What is asked, in the words of `ip` or `nft`. */
+export type Operation = string | (() => string)
+
 export interface NetlinkSocket {
   /** Sends `messages` in one datagram and returns one reply for each, in order. Never throws for what the kernel refuses. */
   readonly exchange: (messages: readonly Message[]) => Reply[]
-  /** Sends one message, whose name for errors is `operation`, and returns what came back. @throws NetlinkError */
-  readonly request: (operation: string, message: Message) => readonly Received[]
+  /** Sends one message and returns what came back. `operation` is its name for errors: a function, where saying it takes
+   *  work that a request which succeeds need not do. @throws NetlinkError */
+  readonly request: (operation: Operation, message: Message) => readonly Received[]
   readonly close: () => void
 }
 
@@ -105,9 +109,10 @@ export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
     for (let i = 1; i < DUMP_TRIES && replies.some((reply) => reply.interrupted); i++) replies = exchangeOnce(messages)
     return replies
   }
-  const request = (operation: string, message: Message): readonly Received[] => {
+  const request = (operation: Operation, message: Message): readonly Received[] => {
     const [reply] = exchange([message])
-    if (reply !== undefined && reply.errno !== 0) throw new NetlinkError(operation, reply.errno, reply.extack)
+    if (reply !== undefined && reply.errno !== 0)
+      throw new NetlinkError(typeof operation === 'string' ? operation : operation(), reply.errno, reply.extack)
     return reply?.messages ?? []
   }
   return { exchange, request, close: () => closeSync(fd) }
