@@ -24,7 +24,12 @@ const rulesDrift = (table: Table, chain: Chain, rules: readonly RuleDump[]): str
   return at < 0 ? undefined : `has another rule ${at + 1}`
 }
 
-const chainDrift = (table: Table, chain: Chain, found: ChainDump | undefined, rules: readonly RuleDump[]) => {
+const chainDrift = (
+  table: Table,
+  chain: Chain,
+  found: ChainDump | undefined,
+  rules: readonly RuleDump[],
+): string | undefined => {
   if (found === undefined) return 'is missing'
   return isHookSame(table, chain, found) ? rulesDrift(table, chain, rules) : 'is hooked elsewhere'
 }

@@ -6,13 +6,12 @@ import * as nf from '../netlink/nftables-uapi.ts'
 import { verdictData } from './compile.ts'
 import { type DataType, specOf } from './datatype.ts'
 import type { Element, SetDecl, Verdict } from './ruleset.ts'
-import { boundsOf, concatFields, encodeScalar, type Field, type Scalar } from './value.ts'
+import { concatFields, encodeBounds, encodeScalar, type Field, isRange, type Scalar } from './value.ts'
 
 /** In sets of intervals numbers are stored in network order. */
-const encodePart = (set: SetDecl, type: DataType, value: Scalar): Uint8Array => {
-  const bytes = encodeScalar(type, value)
+const stored = (type: DataType, bytes: Uint8Array): Uint8Array => {
   const { order, form } = specOf(type)
-  return set.interval === true && order === 'host' && form === 'number' ? bytes.toReversed() : bytes
+  return order === 'host' && form === 'number' ? bytes.toReversed() : bytes
 }
 
 const checkCount = (what: string, fields: readonly Field[], types: readonly DataType[]): void => {
@@ -20,11 +19,21 @@ const checkCount = (what: string, fields: readonly Field[], types: readonly Data
     throw new DecodeError(what, `${quote(fields)} has ${fields.length} parts, its set ${types.join(' . ')}`)
 }
 
-const endOf = (type: DataType, field: Field, end: 0 | 1): Scalar =>
-  typeof field === 'number' ? field : boundsOf(type, field)[end]
+const single = (type: DataType, field: Field): Uint8Array => {
+  if (!isRange(field)) return encodeScalar(type, field)
+  throw new DecodeError(type, `${quote(field)} is a range, and the set does not hold intervals`)
+}
 
-const encodeEnd = (set: SetDecl, key: readonly Field[], end: 0 | 1): Uint8Array =>
-  concatFields(set.key.map((type, i) => encodePart(set, type, endOf(type, key[i] ?? '', end))))
+/** Bytes of the first and of the last key; the same in a set that does not hold intervals. */
+const encodeKeys = (set: SetDecl, key: readonly Field[]): readonly [first: Uint8Array, last: Uint8Array] => {
+  if (set.interval !== true) {
+    const only = concatFields(set.key.map((type, i) => single(type, key[i] ?? '')))
+    return [only, only]
+  }
+  const bounds = set.key.map((type, i) => encodeBounds(type, key[i] ?? '').map((bytes) => stored(type, bytes)))
+  const end = (at: 0 | 1): Uint8Array => concatFields(bounds.map((pair) => pair[at] ?? new Uint8Array(0)))
+  return [end(0), end(1)]
+}
 
 const isVerdict = (data: readonly Scalar[] | Verdict): data is Verdict => 'kind' in data
 
@@ -50,7 +59,7 @@ const successor = (key: Uint8Array): Uint8Array | undefined => {
  *  its last. @throws DecodeError for a key or data that are not of the set's types */
 export const encodeElement = (set: SetDecl, element: Element): ElementSpec[] => {
   checkCount(set.name, element.key, set.key)
-  const key = encodeEnd(set, element.key, 0)
+  const [key, last] = encodeKeys(set, element.key)
   const data = encodeData(set, element.data)
   const { comment, timeout } = element
   const first: ElementSpec = {
@@ -60,7 +69,6 @@ export const encodeElement = (set: SetDecl, element: Element): ElementSpec[] => 
     ...(comment === undefined ? {} : { comment }),
   }
   if (set.interval !== true) return [first]
-  const last = encodeEnd(set, element.key, 1)
   if (set.key.length > 1) return [{ ...first, keyEnd: last }]
   const end = successor(last)
   return end === undefined ? [first] : [first, { key: end, flags: nf.NFT_SET_ELEM_INTERVAL_END }]

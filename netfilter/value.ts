@@ -1,5 +1,5 @@
 /** Values of nft's data types: bytes, and the text `nft list` prints. */
-import { addressOf, type Cidr, firstOf, lastOf, lengthOf, parseCidr } from '../addr/cidr.ts'
+import { addressOf, type Cidr, firstOf, lengthOf } from '../addr/cidr.ts'
 import { DecodeError, quote } from '../addr/error.ts'
 import { familyOf, ipBytes, ipOf, parseIp } from '../addr/ip.ts'
 import { macBytes, macOf, parseMac } from '../addr/mac.ts'
@@ -94,12 +94,28 @@ export const encodeScalar = (type: DataType, value: Scalar): Uint8Array => {
   }
 }
 
-/** First and last value of a field, inclusive. @throws DecodeError */
-export const boundsOf = (type: DataType, field: Field): readonly [first: Scalar, last: Scalar] => {
-  if (isRange(field)) return [field.from, field.to]
-  if (!isPrefix(type, field)) return [field, field]
-  const prefix = parseCidr(field, type)
-  return [firstOf(prefix), lastOf(prefix)]
+/** Bytes of an address with the bits behind `length` cleared, or all set. */
+const masked = (address: Uint8Array, length: number, fill: 0 | 0xff): Uint8Array =>
+  address.map((byte, i) => {
+    const kept = 0xff00 >> Math.max(0, Math.min(8, length - 8 * i))
+    return (byte & kept) | (fill & ~kept)
+  })
+
+const prefixBounds = (type: DataType, field: string): readonly [Uint8Array, Uint8Array] => {
+  const slash = field.indexOf('/')
+  const address = addressBytes(type, field.slice(0, slash))
+  const length = Number(field.slice(slash + 1))
+  if (!Number.isInteger(length) || length < 0 || length > 8 * address.length)
+    refuse(type, field, `a prefix length of 0 to ${8 * address.length}`)
+  return [masked(address, length, 0), masked(address, length, 0xff)]
+}
+
+/** Bytes of the first and the last value of a field, inclusive. @throws DecodeError as `encodeScalar` */
+export const encodeBounds = (type: DataType, field: Field): readonly [first: Uint8Array, last: Uint8Array] => {
+  if (isRange(field)) return [encodeScalar(type, field.from), encodeScalar(type, field.to)]
+  if (isPrefix(type, field)) return prefixBounds(type, field)
+  const bytes = encodeScalar(type, field)
+  return [bytes, bytes]
 }
 
 /** `parts` one after the other, each padded to whole registers; a single one is not padded. */
@@ -124,7 +140,7 @@ const nameOf = (type: DataType, number: number): Scalar =>
   Object.entries(specOf(type).names ?? {}).find(([, value]) => value === number)?.[0] ?? number
 
 /** The value that `bytes` hold: the inverse of `encodeScalar`, with names where a number has one. */
-export const decodeScalar = (type: DataType, bytes: Uint8Array): Scalar => {
+const decodeScalar = (type: DataType, bytes: Uint8Array): Scalar => {
   switch (specOf(type).form) {
     case 'ip':
       return ipOf(bytes)
@@ -135,6 +151,16 @@ export const decodeScalar = (type: DataType, bytes: Uint8Array): Scalar => {
     case 'number':
       return nameOf(type, readNumber(type, bytes))
   }
+}
+
+/** The values in a key or in data: the inverse of `concatFields`. */
+export const decodeFields = (types: readonly DataType[], bytes: Uint8Array): Scalar[] => {
+  let at = 0
+  return types.map((type) => {
+    const { bytes: width } = specOf(type)
+    at += registerBytes(width)
+    return decodeScalar(type, bytes.subarray(at - registerBytes(width), at - registerBytes(width) + width))
+  })
 }
 
 /** Names of the bits in `value`, joined as nft prints them. */

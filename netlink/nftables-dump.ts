@@ -33,6 +33,7 @@ export interface ChainDump {
 export interface RuleDump {
   readonly chain: string
   readonly handle: bigint
+  /** Decoded when they are asked for. */
   readonly instructions: readonly Instruction[]
   readonly userdata: Uint8Array
 }
@@ -105,7 +106,9 @@ const decodeRule = (received: Received): RuleDump => {
   return {
     chain: readText(attrs.get(nf.NFTA_RULE_CHAIN)),
     handle: readBe64(attrs.get(nf.NFTA_RULE_HANDLE)),
-    instructions: decodeInstructions(attrs.get(nf.NFTA_RULE_EXPRESSIONS) ?? NONE),
+    get instructions() {
+      return decodeInstructions(attrs.get(nf.NFTA_RULE_EXPRESSIONS) ?? NONE)
+    },
     userdata: attrs.get(nf.NFTA_RULE_USERDATA) ?? NONE,
   }
 }

@@ -43,11 +43,20 @@ export interface ElementSpec {
 /** Largest value of NFTA_SET_ELEM_LIST_ELEMENTS we send: its length is a u16. */
 const CHUNK = 60_000
 
-/** A growing buffer that attributes are written into; `open` returns where one begins, `close` sets its length. */
+/** More than one element can take: a key and its end of 64 bytes each, data, and a comment. */
+const ELEMENT_MAX = 1024
+
+/** A buffer that attributes are written into; `open` returns where one begins, `close` sets its length. */
 class ElementWriter {
-  bytes = new Uint8Array(CHUNK + 4096)
-  view = new DataView(this.bytes.buffer)
+  bytes: Uint8Array
+  view: DataView
   at = 0
+
+  /** With room for `count` elements, or a chunk of them. */
+  constructor(count: number) {
+    this.bytes = new Uint8Array(Math.min(count * ELEMENT_MAX, CHUNK + ELEMENT_MAX))
+    this.view = new DataView(this.bytes.buffer)
+  }
 
   open(type: number): number {
     this.view.setUint16(this.at + 2, type, true)
@@ -126,12 +135,12 @@ const utf8 = new TextEncoder()
 /** Values of NFTA_SET_ELEM_LIST_ELEMENTS that hold `elements`, in order, each below 64 KiB. */
 export const encodeElements = (elements: readonly ElementSpec[]): Uint8Array[] => {
   const chunks: Uint8Array[] = []
-  let writer = new ElementWriter()
-  for (const element of elements) {
+  let writer = new ElementWriter(elements.length)
+  for (const [i, element] of elements.entries()) {
     writer.element(element)
     if (writer.at < CHUNK) continue
     chunks.push(writer.bytes.subarray(0, writer.at))
-    writer = new ElementWriter()
+    writer = new ElementWriter(elements.length - i - 1)
   }
   return writer.at === 0 ? chunks : [...chunks, writer.bytes.subarray(0, writer.at)]
 }

@@ -1,6 +1,6 @@
 /** The instructions of nftables' virtual machine, which the kernel calls expressions: a name, and attributes whose meaning
  *  the name decides. A rule is a list of them. net/netfilter/nft_*.c. */
-import { type Attr, type AttrValue, concat, decodeAttrList, encodeAttrs, readText } from './message.ts'
+import { type Attr, type AttrValue, ascii, concat, decodeAttrList, readText, u8, u32 } from './message.ts'
 import { NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_LIST_ELEM } from './nftables-uapi.ts'
 
 export interface Instruction {
@@ -52,13 +52,14 @@ const IRRELEVANT: Readonly<Record<string, readonly number[]>> = {
 }
 
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /** Bytes of a value, flags of nested attributes left out, so that ours and the kernel's compare. */
-const plain = (value: AttrValue): Uint8Array =>
-  Array.isArray(value)
-    ? concat(...(value as readonly Attr[]).map(([type, inner]) => concat(Uint8Array.of(type), plain(inner))))
-    : encodeAttrs([[0, value]]).subarray(4)
+const plain = (value: AttrValue): Uint8Array => {
+  if (value instanceof Uint8Array) return value
+  if (typeof value === 'string') return ascii(`${value}\0`)
+  if (typeof value === 'number') return u32(value)
+  return concat(...value.map(([type, inner]) => concat(u8(type), plain(inner))))
+}
 
 /** NFTA_LOG_LEVEL, and the level that is meant when none is sent. */
 const LOG_LEVEL = 5
@@ -87,5 +88,5 @@ export const fingerprintOf = ({ name, attrs }: Instruction): string => {
   const sent = asSent(name, parts)
     .filter(([, value]) => !isZero(value))
     .sort(([a], [b]) => a - b)
-  return `${name} ${sent.map(([type, value]) => `${type}=${hex(value)}`).join(' ')}`
+  return `${name} ${sent.map(([type, value]) => `${type}=${value}`).join(' ')}`
 }

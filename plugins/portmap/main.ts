@@ -1,32 +1,25 @@
 /** `portmap`: publishes container ports on ports of the node. SPEC.md §2; upstream plugins/meta/portmap. */
-import { addressOf, type Cidr, cidrFamily } from '../../addr/cidr.ts'
+import { addressOf, cidrFamily } from '../../addr/cidr.ts'
 import type { Call, Plugin, Preview } from '../../cni/plugin.ts'
 import { recordedAddresses, requirePrevResult } from '../../cni/prev-result.ts'
 import type { Result } from '../../cni/result.ts'
 import { apply, driftOf, requireNoDrift } from '../../kernel/apply.ts'
 import { flushPublished } from '../../kernel/conntrack.ts'
+import { hostLinkTo } from '../../kernel/host-link.ts'
 import { type Kernel, withKernel } from '../../kernel/kernel.ts'
 import { ownerOf } from '../../kernel/owner.ts'
 import type { Plan } from '../../kernel/plan.ts'
-import { getLinkAt } from '../../netlink/link.ts'
-import { routeTo } from '../../netlink/route-lookup.ts'
 import { type PortmapConf, parsePortmapConf } from './conf.ts'
 import { iptablesFacts } from './iptables.ts'
 import { planPortmap, targetsOf } from './plan.ts'
 import { requireBackend } from './readiness.ts'
 import { sweep, udpPorts, withdraw } from './withdrawal.ts'
 
-/** Name of the link by which the node reaches the pod. */
-const linkTo = (pod: Cidr | undefined, kernel: Kernel): string | undefined => {
-  if (pod === undefined) return undefined
-  const route = routeTo(kernel.route('node'), addressOf(pod))
-  return route === undefined ? undefined : getLinkAt(kernel.route('node'), route.index)?.name
-}
-
 const planOf = (conf: PortmapConf, call: Call, kernel: Kernel): Plan => {
   const addresses = recordedAddresses(call)
   const pod = targetsOf(addresses).find((address) => cidrFamily(address) === 4)
-  return planPortmap(conf, ownerOf(call), addresses, conf.snat ? linkTo(pod, kernel) : undefined)
+  const dev = conf.snat && pod !== undefined ? hostLinkTo(addressOf(pod), kernel) : undefined
+  return planPortmap(conf, ownerOf(call), addresses, dev)
 }
 
 const add = (conf: PortmapConf, call: Call): Result => {

@@ -1,5 +1,5 @@
 /** Published ports as elements of the nftables layout. */
-import { addressOf, type Cidr, cidrFamily, networkOf } from '../../addr/cidr.ts'
+import { addressOf, type Cidr, cidrFamily } from '../../addr/cidr.ts'
 import type { Family, Ip } from '../../addr/ip.ts'
 import type { NftElement, NftFact } from '../../kernel/nft.ts'
 import { commentOf, type Owner } from '../../kernel/owner.ts'
@@ -31,11 +31,11 @@ const portElement = (family: Family, pod: Ip, mapping: Mapping, comment: string)
 
 const EVERYWHERE = { 4: '0.0.0.0/0', 6: '::/0' } as const
 
-/** From where a pod's answers would not come back through the node. */
+/** From where a pod's answers would not come back through the node: its subnet, with or without host bits. */
 const sourcesOf = (family: Family, pod: Cidr, { snat, masqAll }: PortmapConf): readonly string[] => {
   if (!snat) return []
   if (masqAll) return [EVERYWHERE[family]]
-  return family === 4 ? [networkOf(pod), '127.0.0.0/8'] : [networkOf(pod)]
+  return family === 4 ? [pod, '127.0.0.0/8'] : [pod]
 }
 
 /** One for each protocol and host port, however many addresses of the node it is published on. */

@@ -1,6 +1,6 @@
 /** Taking published ports back, and the UDP flows that they led. */
 import { addressOf, type Cidr, cidrFamily } from '../../addr/cidr.ts'
-import { type Family, ipOf } from '../../addr/ip.ts'
+import { type Family, parseIp } from '../../addr/ip.ts'
 import type { AttachmentId } from '../../cni/plugin.ts'
 import { runAll } from '../../cni/steps.ts'
 import { flushPod, flushWithdrawn, type UdpPort } from '../../kernel/conntrack.ts'
@@ -10,7 +10,8 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { nftOperations } from '../../kernel/nft.ts'
 import { type Entry, removeOwned, sweepNft, tablesNamed } from '../../kernel/nft-owned.ts'
 import type { Owner } from '../../kernel/owner.ts'
-import { readBe16 } from '../../netlink/message.ts'
+import { setOf } from '../../netfilter/statement.ts'
+import { decodeFields } from '../../netfilter/value.ts'
 import type { Mapping, PortmapConf } from './conf.ts'
 import { HOSTPORT_TABLE, SETS, TABLE_NAME } from './hostport-table.ts'
 import { iptablesChains } from './iptables.ts'
@@ -18,7 +19,6 @@ import { mappingsOf, nftFact } from './nftables.ts'
 import { targetsOf } from './plan.ts'
 
 const FAMILIES = [4, 6] as const
-const UDP = 17
 
 const tables = (kernel: Kernel) =>
   tablesNamed(kernel, 'node', 'inet', TABLE_NAME).map((name) => ({ ...HOSTPORT_TABLE, name }))
@@ -39,20 +39,20 @@ export const udpPorts = (mappings: readonly Mapping[], addresses: readonly Cidr[
       .map((mapping) => udpPort(mapping, cidrFamily(pod), pod)),
   )
 
-/** The UDP port that an element of a map published: what its key and data say. Undefined for any other element. */
-const publishedBy = ({ set, specs }: Entry): UdpPort | undefined => {
-  const [spec] = specs
-  const family = FAMILIES.find((each) => SETS[each].ports === set || SETS[each].addressed === set)
+const familyOfMap = (set: string): Family | undefined =>
+  FAMILIES.find((family) => [SETS[family].ports, SETS[family].addressed].some((name) => name === set))
+
+/** The UDP port that an element of a map published, from its key and data; undefined for any other element. */
+const publishedBy = ({ set, specs: [spec] }: Entry): UdpPort | undefined => {
+  const family = familyOfMap(set)
   if (family === undefined || !(spec?.data instanceof Uint8Array)) return undefined
-  const width = family === 4 ? 4 : 16
-  const at = set === SETS[family].addressed ? width : 0
-  if (spec.key[at] !== UDP) return undefined
-  return {
-    family,
-    port: readBe16(spec.key.subarray(at + 4)),
-    ...(at === 0 ? {} : { hostIP: ipOf(spec.key.subarray(0, width)) }),
-    pod: { address: ipOf(spec.data.subarray(0, width)), port: readBe16(spec.data.subarray(width)) },
-  }
+  const { key, data } = setOf(HOSTPORT_TABLE, set)
+  if (data === undefined || data === 'verdict') return undefined
+  const [port, protocol, hostIP] = decodeFields(key, spec.key).reverse()
+  const [address, podPort] = decodeFields(data, spec.data)
+  if (protocol !== 'udp') return undefined
+  const pod = { address: parseIp(String(address)), port: Number(podPort) }
+  return { family, port: Number(port), pod, ...(hostIP === undefined ? {} : { hostIP: parseIp(String(hostIP)) }) }
 }
 
 const flush = (kernel: Kernel, ports: readonly UdpPort[]): void => {

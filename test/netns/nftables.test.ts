@@ -4,12 +4,15 @@ import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { openKernel, withKernel } from '../../kernel/kernel.ts'
 import { tableDrift } from '../../kernel/nft-drift.ts'
+import { withLayout } from '../../kernel/nft-table.ts'
+import { compileRule } from '../../netfilter/compile.ts'
 import { idOf } from '../../netfilter/family.ts'
 import { renderAddElements, renderCommands, renderTable } from '../../netfilter/text.ts'
 import { addElements, createTable, elementSpecs } from '../../netfilter/transaction.ts'
 import { commit } from '../../netlink/nfnetlink.ts'
-import { readGeneration } from '../../netlink/nftables-dump.ts'
+import { dumpRules, readGeneration } from '../../netlink/nftables-dump.ts'
 import { dumpElements, type ElementSpec } from '../../netlink/nftables-element.ts'
+import { fingerprintOf, type Instruction } from '../../netlink/nftables-instruction.ts'
 import { EXHIBITS, type Exhibit } from '../golden/nftables/showcase.ts'
 import { parseTranscript, transcriptOf } from '../golden/nftables/stock.ts'
 import { makeNetns, mustIn, pathOf, runIn } from '../support/netns.ts'
@@ -71,10 +74,30 @@ test.for(LOADABLE)('renderTable() of %s is what nft lists, and loads to the same
   expect(listed(again)).toBe(listed(ours))
 })
 
+const fingerprints = (instructions: readonly Instruction[]): string => instructions.map(fingerprintOf).join('\n')
+
 test.for(LOADABLE)('the kernel dumps the rules of %s as they were compiled', ([, { table }]) => {
   const netns = makeNetns('nft')
   apply({ table, elements: {} }, netns)
-  withKernel(pathOf(netns), (kernel) => expect(tableDrift(kernel.netfilter('pod'), table)).toBeUndefined())
+  withKernel(pathOf(netns), (kernel) => {
+    const found = dumpRules(kernel.netfilter('pod'), idOf(table))
+    expect(found.map(({ instructions }) => fingerprints(instructions))).toEqual(
+      table.chains.flatMap(({ rules }) => rules.map((rule) => fingerprints(compileRule(rule, table)))),
+    )
+  })
+})
+
+test.for(LOADABLE)('tableDrift() of %s finds nothing, also after nft loaded its listing again', ([, exhibit]) => {
+  const netns = makeNetns('nft')
+  const table = withLayout(exhibit.table)
+  apply({ table, elements: {} }, netns)
+  const drift = () => withKernel(pathOf(netns), (kernel) => tableDrift(kernel.netfilter('pod'), table))
+  expect(drift()).toBeUndefined()
+  const text = listed(netns)
+  mustIn(netns, ['nft', '-f', '-'], { input: `flush ruleset\nadd table ip other\n${text}\n` })
+  expect(drift()).toBeUndefined()
+  mustIn(netns, ['nft', 'add', 'rule', table.family, table.name, table.chains.at(-1)?.name ?? '', 'counter'])
+  expect(drift()).toMatch(/instead of/)
 })
 
 const shown = (spec: ElementSpec): string =>
