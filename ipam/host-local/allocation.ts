@@ -15,7 +15,8 @@ import { readReservation } from './walk.ts'
 
 /** SPEC.md §2: an attachment is added once. @throws CniError 103 when it has an address of one of the sets */
 const refuseSecond = (conf: HostLocalConf, id: AttachmentId, network: Network, index: Index): void => {
-  const owned = [keyOf(id), oldKeyOf(id)].flatMap((key) => ownedBy(network, index, key))
+  const owned = [...ownedBy(network, index, keyOf(id)), ...ownedBy(network, index, oldKeyOf(id))]
+  if (owned.length === 0) return
   const held = owned.filter((address) => conf.sets.some((set) => rangeFor(set, address) !== undefined))
   if (held.length === 0) return
   throw new CniError(
@@ -42,6 +43,8 @@ const BELIEVED = 60
 
 const isOld = (index: Index): boolean => Math.abs(Date.now() / 1000 - index.walked) > BELIEVED
 
+const isWhole = (chosen: readonly (Choice | undefined)[]): chosen is readonly Choice[] => !chosen.includes(undefined)
+
 /** An address of each set, where asked for the one of `requested`; undefined when a set is exhausted according to an index
  *  that is old. @throws CniError 101 */
 const choose = (
@@ -52,7 +55,7 @@ const choose = (
 ): readonly Choice[] | undefined => {
   const chosen = chooseAll(conf.sets, requested, (set) => readLast(network.folder, set), index.nextFree)
   const exhausted = chosen.indexOf(undefined)
-  if (exhausted < 0) return chosen.flatMap((choice) => choice ?? [])
+  if (isWhole(chosen)) return chosen
   if (isOld(index)) return undefined
   throw exhaustion(conf.sets[exhausted] ?? [], exhausted, network.folder)
 }

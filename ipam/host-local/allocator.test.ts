@@ -21,27 +21,33 @@ const without =
 const taken = (...addresses: readonly string[]): NextFree =>
   without(new Set(addresses.map((a) => ipNumber(parseIp(a)))))
 
-const cases: readonly (readonly [set: RangeSet, last: string, taken: readonly string[], next: string | undefined])[] = [
-  [small, '', [], '10.1.0.2'],
-  [small, '', ['10.1.0.2'], '10.1.0.3'],
-  [small, '10.1.0.2', [], '10.1.0.3'],
-  [small, '10.1.0.6', [], '10.1.0.2'],
-  [small, '10.1.0.5', ['10.1.0.6'], '10.1.0.2'],
-  [small, '10.1.0.3', ['10.1.0.2', '10.1.0.4', '10.1.0.5', '10.1.0.6'], '10.1.0.3'],
-  [small, '10.1.0.3', ['10.1.0.2', '10.1.0.3', '10.1.0.4', '10.1.0.5', '10.1.0.6'], undefined],
-  [small, '10.9.9.9', [], '10.1.0.2'],
-  [small, '10.1.0.7', [], '10.1.0.2'],
-  [small, 'fd00::1', [], '10.1.0.2'],
-  [pair, '', [], '10.1.0.2'],
-  [pair, '10.1.0.3', [], '10.2.0.1'],
-  [pair, '10.2.0.1', [], '10.2.0.3'],
-  [pair, '10.2.0.6', [], '10.1.0.2'],
-  [pair, '10.2.0.5', ['10.2.0.6', '10.1.0.2', '10.1.0.3'], '10.2.0.1'],
-  [set({ subnet: 'fd00::/64' }), 'fd00::ffff:ffff:ffff:ffff', [], 'fd00::2'],
-  [set({ subnet: 'fd00::/64' }), 'fd00::ff', ['fd00::100'], 'fd00::101'],
+const POOLS = { small, pair, wide: set({ subnet: 'fd00::/64' }) }
+const cases: readonly (readonly [
+  pool: keyof typeof POOLS,
+  last: string,
+  taken: readonly string[],
+  next: string | undefined,
+])[] = [
+  ['small', '', [], '10.1.0.2'],
+  ['small', '', ['10.1.0.2'], '10.1.0.3'],
+  ['small', '10.1.0.2', [], '10.1.0.3'],
+  ['small', '10.1.0.6', [], '10.1.0.2'],
+  ['small', '10.1.0.5', ['10.1.0.6'], '10.1.0.2'],
+  ['small', '10.1.0.3', ['10.1.0.2', '10.1.0.4', '10.1.0.5', '10.1.0.6'], '10.1.0.3'],
+  ['small', '10.1.0.3', ['10.1.0.2', '10.1.0.3', '10.1.0.4', '10.1.0.5', '10.1.0.6'], undefined],
+  ['small', '10.9.9.9', [], '10.1.0.2'],
+  ['small', '10.1.0.7', [], '10.1.0.2'],
+  ['small', 'fd00::1', [], '10.1.0.2'],
+  ['pair', '', [], '10.1.0.2'],
+  ['pair', '10.1.0.3', [], '10.2.0.1'],
+  ['pair', '10.2.0.1', [], '10.2.0.3'],
+  ['pair', '10.2.0.6', [], '10.1.0.2'],
+  ['pair', '10.2.0.5', ['10.2.0.6', '10.1.0.2', '10.1.0.3'], '10.2.0.1'],
+  ['wide', 'fd00::ffff:ffff:ffff:ffff', [], 'fd00::2'],
+  ['wide', 'fd00::ff', ['fd00::100'], 'fd00::101'],
 ]
-test.each(cases)('chooseNext() in %j after %j without %j is %j', (ranges, last, reserved, next) => {
-  const chosen = chooseNext(ranges, last === '' ? undefined : parseIp(last), taken(...reserved))
+test.each(cases)('chooseNext() in the pool %s after %j without %j is %j', (pool, last, reserved, next) => {
+  const chosen = chooseNext(POOLS[pool], last === '' ? undefined : parseIp(last), taken(...reserved))
   expect(chosen?.address).toBe(next)
   if (chosen !== undefined) expect(inRange(chosen.range, chosen.address)).toBe(true)
 })

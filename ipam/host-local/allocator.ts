@@ -1,7 +1,7 @@
 /** Which address comes next: arithmetic alone, no files. Round robin, as upstream's, so that an address is not used again
  *  before all others have been. */
 import { type Family, familyOf, type Ip, ipNumber, ipOfNumber } from '../../addr/ip.ts'
-import { inRange, type Range, type RangeSet, rangeFamily } from './range.ts'
+import { inRange, type Range, type RangeSet } from './range.ts'
 
 /** The least free number from `from` to `to`, both inclusive; undefined when there is none. */
 export type NextFree = (from: bigint, to: bigint, family: Family) => bigint | undefined
@@ -12,23 +12,23 @@ interface Span {
   readonly to: bigint
 }
 
-const spanOf = (range: Range, from = ipNumber(range.start), to = ipNumber(range.end)): Span => ({ range, from, to })
+const spanOf = (range: Range): Span => ({ range, from: range.start, to: range.end })
 
 /** All of `set`, each address once, beginning after `last`, which comes last; from the start when `last` is not of it. */
 const spansAfter = (set: RangeSet, last: Ip | undefined): readonly Span[] => {
   const at = last === undefined ? -1 : set.findIndex((range) => inRange(range, last))
-  const range = set[at]
-  if (last === undefined || range === undefined) return set.map((each) => spanOf(each))
+  const spans = [...set.slice(Math.max(at, 0)), ...set.slice(0, Math.max(at, 0))].map(spanOf)
+  const first = spans[0]
+  if (last === undefined || at < 0 || first === undefined) return spans
   const n = ipNumber(last)
-  const others = [...set.slice(at + 1), ...set.slice(0, at)].map((each) => spanOf(each))
-  return [spanOf(range, n + 1n), ...others, spanOf(range, undefined, n)]
+  return [{ ...first, from: n + 1n }, ...spans.slice(1), { ...first, to: n }]
 }
 
 /** The first free number of `span` that is not the gateway's. */
 const freeIn = ({ range, from, to }: Span, nextFree: NextFree): bigint | undefined => {
   if (from > to) return undefined
-  const n = nextFree(from, to, rangeFamily(range))
-  const isGateway = n !== undefined && familyOf(range.gateway) === rangeFamily(range) && n === ipNumber(range.gateway)
+  const n = nextFree(from, to, range.family)
+  const isGateway = n !== undefined && familyOf(range.gateway) === range.family && n === ipNumber(range.gateway)
   return isGateway ? freeIn({ range, from: n + 1n, to }, nextFree) : n
 }
 
@@ -41,7 +41,7 @@ export interface Choice {
 export const chooseNext = (set: RangeSet, last: Ip | undefined, nextFree: NextFree): Choice | undefined => {
   for (const span of spansAfter(set, last)) {
     const n = freeIn(span, nextFree)
-    if (n !== undefined) return { address: ipOfNumber(n, rangeFamily(span.range)), range: span.range }
+    if (n !== undefined) return { address: ipOfNumber(n, span.range.family), range: span.range }
   }
   return undefined
 }

@@ -6,7 +6,7 @@ import { parseResult } from '../../cni/decode.ts'
 import type { Call, Json, Verb } from '../../cni/plugin.ts'
 import type { Route } from '../../cni/result.ts'
 import { isAtLeast, NEWEST, type Version } from '../../cni/version.ts'
-import { type ConfiguredSet, completeSets, type RangeKeys, type RangeSet, setFamily } from './range.ts'
+import { type ConfiguredSet, completeSets, type RangeKeys, type RangeSet } from './range.ts'
 
 export interface HostLocalConf {
   /** Folder that holds a folder per network. */
@@ -53,7 +53,7 @@ const configuredSets = ({ ipam = {}, runtimeConfig = {} }: Keys): readonly Confi
 
 /** A result before 0.3.0 holds one address of each family. */
 const refuseUnstatable = (sets: readonly RangeSet[], version: string): void => {
-  const families = sets.map(setFamily)
+  const families = sets.map((set) => set[0]?.family)
   if (isAtLeast(version as Version, '0.3.0') || new Set(families).size === families.length) return
   throw new DecodeError(
     '$.cniVersion',

@@ -1,5 +1,6 @@
 /** The first page of the index: for which state of the network's directory the index is true. Pure. */
-import { bytesOfHex, hexOf } from './hex.ts'
+import { hexBytes } from '../../addr/mac.ts'
+import { hexOf } from './hex.ts'
 import { PAGE } from './slot.ts'
 
 export interface Header {
@@ -23,28 +24,40 @@ export interface Header {
 /** Names the layout of the index: one of another layout is made anew. */
 const LAYOUT = 0x70770001
 
-/** Bytes that are used: four numbers of 32 bits, three of 64, two ids. */
+/** Where the fields are; the ids of 16 bytes follow one another. Little endian. */
+const AT = { layout: 0, pages: 4, reach: 8, isLocal: 12, inode: 16, stamp: 24, walked: 32, boot: 40, machine: 56 }
 const SIZE = 72
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-export const encodeHeader = (header: Header): Uint8Array => {
+export const encodeHeader = ({ pages, reach, isLocal, inode, stamp, walked, boot, machine }: Header): Uint8Array => {
   const bytes = new Uint8Array(PAGE)
   const view = viewOf(bytes)
-  const words = [LAYOUT, header.pages, header.reach, header.isLocal ? 1 : 0]
-  for (const [i, word] of words.entries()) view.setUint32(4 * i, word, true)
-  for (const [i, n] of [header.inode, header.stamp, header.walked].entries()) view.setFloat64(16 + 8 * i, n, true)
-  bytes.set(bytesOfHex(header.boot + header.machine), 40)
+  view.setUint32(AT.layout, LAYOUT, true)
+  view.setUint32(AT.pages, pages, true)
+  view.setUint32(AT.reach, reach, true)
+  view.setUint32(AT.isLocal, isLocal ? 1 : 0, true)
+  view.setFloat64(AT.inode, inode, true)
+  view.setFloat64(AT.stamp, stamp, true)
+  view.setFloat64(AT.walked, walked, true)
+  bytes.set(hexBytes(boot + machine), AT.boot)
   return bytes
 }
 
 /** Undefined when these are not the bytes of a header of this layout. */
 export const decodeHeader = (bytes: Uint8Array): Header | undefined => {
   const view = viewOf(bytes)
-  const [layout = 0, pages = 0, reach = 0, isLocal = 0] = [0, 1, 2, 3].map((i) => view.getUint32(4 * i, true))
-  const [inode = 0, stamp = 0, walked = 0] = [0, 1, 2].map((i) => view.getFloat64(16 + 8 * i, true))
-  if (layout !== LAYOUT || pages === 0 || reach === 0) return undefined
-  const boot = hexOf(bytes.subarray(40, 56))
-  const machine = hexOf(bytes.subarray(56, SIZE))
-  return { pages, reach, isLocal: isLocal === 1, inode, stamp, walked, boot, machine }
+  const pages = view.getUint32(AT.pages, true)
+  const reach = view.getUint32(AT.reach, true)
+  if (view.getUint32(AT.layout, true) !== LAYOUT || pages === 0 || reach === 0) return undefined
+  return {
+    pages,
+    reach,
+    isLocal: view.getUint32(AT.isLocal, true) === 1,
+    inode: view.getFloat64(AT.inode, true),
+    stamp: view.getFloat64(AT.stamp, true),
+    walked: view.getFloat64(AT.walked, true),
+    boot: hexOf(bytes.subarray(AT.boot, AT.machine)),
+    machine: hexOf(bytes.subarray(AT.machine, SIZE)),
+  }
 }

@@ -68,7 +68,7 @@ const indexOf = (network: Network, table: TableFile): Index => {
   return {
     walked,
     nextFree: used.nextFree,
-    find: (key) => table.find(hashKey(key)).map(({ address }) => address),
+    find: (key) => table.find(hashKey(key)),
     insert: (key, address) => {
       const hash = hashKey(key)
       table.insert(hash, encodeSlot(hash, address, { boot, machine }))

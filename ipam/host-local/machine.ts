@@ -20,7 +20,7 @@ const HEX32 = /^[0-9a-f]{32}$/
 
 /** `text` without dashes and white space, when 32 hex digits are left, else ''. */
 const parseId = (text: string): string => {
-  const digits = text.replace(/[\s-]/g, '').toLowerCase()
+  const digits = text.trim().split('-').join('')
   return HEX32.test(digits) ? digits : ''
 }
 

@@ -65,8 +65,8 @@ const openFolder = (path: string): number | undefined => {
   }
 }
 
-/** Whether all are still where they were opened: someone may have removed them while we waited for the lock. */
-const areLinked = (...fds: readonly number[]): boolean => fds.every((fd) => fstatSync(fd).nlink > 0)
+/** Whether it is still where it was opened: someone may have removed it while we waited for the lock. */
+const isLinked = (fd: number): boolean => fstatSync(fd).nlink > 0
 
 /** What `act` returns; the descriptor is closed. */
 const closing = <T>(fd: number, act: () => T): T => {
@@ -90,7 +90,7 @@ const useOnce = <T>(place: Place, machine: Machine, use: (network: Network) => T
     const lock = unless(['ENOENT'], () => holdLock(`${folder}/lock`, machine.patience))
     if (lock === undefined) return undefined
     return closing(lock, () => {
-      if (!areLinked(fd, lock)) return undefined
+      if (!isLinked(fd) || !isLinked(lock)) return undefined
       return { value: use({ folder, fd, index: `${place.dataDir}/.podwire/${place.name}`, machine }) }
     })
   })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Ip, ipOfNumber, parseIp } from '../../addr/ip.ts'
-import { bytesOfHex, hexOf } from './hex.ts'
+import { hexBytes } from '../../addr/mac.ts'
+import { hexOf } from './hex.ts'
 import { enlarged, type OwnerTable, pageAt, pageCountFor, placesOf, tableBuilder } from './owner-table.ts'
 import { emptySlot, encodeSlot, epochOf, hashKey, PAGE, SLOTS, slotsOf, UNKNOWN } from './slot.ts'
 
@@ -77,10 +78,10 @@ test('placesOf() meets every page once', () => {
   )
 })
 
-test('hexOf() and bytesOfHex() are inverse', () => {
+test('hexOf() and hexBytes() are inverse', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (bytes) => {
-      expect([...bytesOfHex(hexOf(bytes))]).toEqual([...bytes])
+      expect([...hexBytes(hexOf(bytes))]).toEqual([...bytes])
       expect(hexOf(bytes)).toBe(Buffer.from(bytes).toString('hex'))
     }),
   )

@@ -20,13 +20,16 @@ export const pageAt = (pages: Uint8Array, page: number): Uint8Array => pages.sub
 
 /** Index of the page to look at after `tries` others. An odd step meets every page before it meets one twice. */
 const placeOf = (hash: Uint8Array, tries: number, pageCount: number): number => {
-  const [first, second] = placeWords(hash)
+  const { first, second } = placeWords(hash)
   return (first + tries * ((second | 1) >>> 0)) % pageCount
 }
 
 /** Indexes of the pages that may hold the owner's slots. */
-export const placesOf = (hash: Uint8Array, pageCount: number, reach: number): readonly number[] =>
-  Array.from({ length: Math.min(reach, pageCount) }, (_, tries) => placeOf(hash, tries, pageCount))
+export const placesOf = (hash: Uint8Array, pageCount: number, reach: number): readonly number[] => {
+  const places: number[] = []
+  while (places.length < Math.min(reach, pageCount)) places.push(placeOf(hash, places.length, pageCount))
+  return places
+}
 
 export interface TableBuilder {
   readonly add: (slot: Uint8Array) => void

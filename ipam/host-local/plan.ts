@@ -12,6 +12,7 @@ import { type RangeSet, rangeFor, renderRange, renderSet, sizeOf } from './range
 /** The address asked for in each range set, undefined where any will do. Each set gives one address.
  *  @throws CniError 7 when an address is in no set, is one too many for its set, or is a gateway */
 export const assignRequests = ({ sets, requests }: HostLocalConf): readonly (Choice | undefined)[] => {
+  if (requests.length === 0) return []
   const choices = sets.map((set) => {
     const address = requests.find((request) => rangeFor(set, request) !== undefined)
     const range = address === undefined ? undefined : rangeFor(set, address)

@@ -3,8 +3,9 @@
  *  A slot is 64 bytes: the hash of the owner (16, zero when the slot is empty), the address (16), and when it was reserved:
  *  boot id (16) and machine id (16), both zero when unknown. */
 import { type Ip, ipBytes, ipOf } from '../../addr/ip.ts'
+import { hexBytes } from '../../addr/mac.ts'
 import { hashOf } from '../../kernel/owner.ts'
-import { bytesOfHex, hexOf } from './hex.ts'
+import { hexOf } from './hex.ts'
 
 export const PAGE = 4096
 export const SLOT = 64
@@ -27,16 +28,16 @@ export const isSameMachine = (a: Epoch, b: Epoch): boolean => a.machine !== ZERO
 export const epochOf = (boot: string, machine: string): Epoch => ({ boot: boot || ZEROS, machine: machine || ZEROS })
 
 /** 16 bytes for what a reservation's file holds. */
-export const hashKey = (key: string): Uint8Array => bytesOfHex(hashOf(2 * ID, key))
+export const hashKey = (key: string): Uint8Array => hexBytes(hashOf(2 * ID, key))
 
 /** `bytes` as numbers of 32 bits: their position must be a multiple of four. */
 const wordsOf = ({ buffer, byteOffset, length }: Uint8Array): Uint32Array =>
   new Uint32Array(buffer, byteOffset, length / WORD)
 
 /** The two numbers in a hash, or in the hash a slot begins with, that place it. */
-export const placeWords = (hash: Uint8Array): readonly [first: number, second: number] => {
-  const [first = 0, second = 0] = wordsOf(hash.subarray(0, 2 * WORD))
-  return [first, second]
+export const placeWords = (hash: Uint8Array): { readonly first: number; readonly second: number } => {
+  const words = wordsOf(hash)
+  return { first: words[0] ?? 0, second: words[1] ?? 0 }
 }
 
 export const encodeSlot = (hash: Uint8Array, address: Ip, { boot, machine }: Epoch): Uint8Array => {
@@ -45,7 +46,7 @@ export const encodeSlot = (hash: Uint8Array, address: Ip, { boot, machine }: Epo
   slot.set(hash)
   if (bytes.length < ID) slot.fill(0xff, ID + 10, ID + 12) // ::ffff:0:0/96
   slot.set(bytes, 2 * ID - bytes.length)
-  slot.set(bytesOfHex(boot + machine), 2 * ID)
+  slot.set(hexBytes(boot + machine), 2 * ID)
   return slot
 }
 
@@ -64,11 +65,16 @@ const slotAt = (page: Uint8Array, index: number): Slot => {
 
 /** Indexes of the slots that begin with these 16 bytes. */
 const slotsWith = (page: Uint8Array, start: Uint8Array): readonly number[] => {
-  const [a, b, c, d] = wordsOf(start)
+  const wanted = wordsOf(start)
   const words = wordsOf(page)
   const found: number[] = []
   for (let at = 0; at < words.length; at += SLOT / WORD)
-    if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d)
+    if (
+      words[at] === wanted[0] &&
+      words[at + 1] === wanted[1] &&
+      words[at + 2] === wanted[2] &&
+      words[at + 3] === wanted[3]
+    )
       found.push((at * WORD) / SLOT)
   return found
 }

@@ -59,8 +59,9 @@ const publishAll = (network: Network, { key, addresses }: Wanted, made: string[]
 }
 
 const record = (network: Network, index: Index, { key, addresses }: Wanted): void => {
-  for (const [set, address] of addresses.entries()) {
-    writeLast(network.folder, set, address)
+  let set = 0
+  for (const address of addresses) {
+    writeLast(network.folder, set++, address)
     index.insert(key, address)
   }
   index.commit()
@@ -85,8 +86,11 @@ const holds = (network: Network, address: Ip, key: string): boolean =>
   readReservation(network.folder, address)?.key === key
 
 /** Addresses reserved for the owner, as the index has it and their files confirm. */
-export const ownedBy = (network: Network, index: Index, key: string): readonly Ip[] =>
-  index.find(key).filter((address) => holds(network, address, key))
+export const ownedBy = (network: Network, index: Index, key: string): readonly Ip[] => {
+  const confirmed: Ip[] = []
+  for (const address of index.find(key)) if (holds(network, address, key)) confirmed.push(address)
+  return confirmed
+}
 
 /** Whether there was anything to release. */
 const releaseKey = (network: Network, index: Index, key: string): boolean => {

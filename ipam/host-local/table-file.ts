@@ -4,12 +4,12 @@ import type { Ip } from '../../addr/ip.ts'
 import { EDIT, isPresent, READ, REPLACE, readAt, withFile, writeAt } from './file.ts'
 import { decodeHeader, encodeHeader, type Header } from './header.ts'
 import { enlarged, type OwnerTable, placesOf } from './owner-table.ts'
-import { emptySlot, PAGE, SLOT, type Slot, slotsOf } from './slot.ts'
+import { emptySlot, PAGE, SLOT, slotsOf } from './slot.ts'
 
 export interface TableFile {
   readonly header: () => Header
   readonly writeHeader: (header: Header) => void
-  readonly find: (hash: Uint8Array) => readonly Slot[]
+  readonly find: (hash: Uint8Array) => readonly Ip[]
   readonly insert: (hash: Uint8Array, slot: Uint8Array) => void
   readonly remove: (hash: Uint8Array, address: Ip) => void
   readonly close: () => void
@@ -30,6 +30,12 @@ const readHeader = (fd: number): Header | undefined => {
 /** Pages of the file in which the owner's slots may be. */
 const filePages = (hash: Uint8Array, { pages, reach }: Header): readonly number[] =>
   placesOf(hash, pages, reach).map((page) => page + 1)
+
+const addressesAt = (fd: number, places: readonly number[], hash: Uint8Array): readonly Ip[] => {
+  const addresses: Ip[] = []
+  for (const page of places) for (const { address } of slotsOf(readPage(fd, page), hash)) addresses.push(address)
+  return addresses
+}
 
 const writeSlot = (fd: number, page: number, index: number, slot: Uint8Array): void =>
   writeAt(fd, slot, page * PAGE + index * SLOT)
@@ -109,7 +115,7 @@ const tableFile = (path: string, opened: number, found: Header): TableFile => {
       header = next
       writeAt(fd, encodeHeader(next), 0)
     },
-    find: (hash) => filePages(hash, header).flatMap((page) => slotsOf(readPage(fd, page), hash)),
+    find: (hash) => addressesAt(fd, filePages(hash, header), hash),
     insert,
     remove: (hash, address) => {
       for (const page of filePages(hash, header)) removeAt(fd, page, hash, address)
