@@ -56,11 +56,11 @@ const parseSubnet = (text: string, path: string): Subnet => {
   const most = widthOf(family) - HOST_BITS
   if (lengthOf(cidr) > most)
     throw new DecodeError(path, `${quote(text)} is too small to allocate from: /${most} or shorter is needed`)
-  const first = ipNumber(addressOf(cidr))
-  const mask = (1n << BigInt(widthOf(family) - lengthOf(cidr))) - 1n
-  if ((first & mask) !== 0n)
+  if (cidr !== networkOf(cidr))
     throw new DecodeError(path, `${quote(text)} has host bits set: the subnet is ${networkOf(cidr)}`)
-  return { cidr, family, first, last: first | mask }
+  const first = ipNumber(addressOf(cidr))
+  const size = 1n << BigInt(widthOf(family) - lengthOf(cidr))
+  return { cidr, family, first, last: first + size - 1n }
 }
 
 /** The number of an address of the subnet; `otherwise` when none is stated. */
