@@ -1,4 +1,4 @@
-/** Builds `dist/podwire` and, beside it, its addon `dist/podwire.node`. Run by `npm run build`. */
+/** Builds `dist/podwire` and, beside it, its addon `dist/podwire.node` and its launcher `dist/podwire-plugin`. Run by `npm run build`. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { bundle } from './bundle.ts'
@@ -15,11 +15,15 @@ const run = (program: string, ...args: readonly string[]): void => {
 
 const modified = (path: string): number => statSync(path).mtimeMs
 
-/** Compiles the addon when a source is newer than it. */
-const buildAddon = (): void => {
-  const addon = `${root}dist/podwire.node`
+/** What is compiled from C: the addon, and the launcher of plugins. */
+const NATIVE = ['dist/podwire.node', 'dist/podwire-plugin']
+
+/** Compiles C when a source is newer than what was made of it. */
+const buildNative = (): void => {
+  const products = NATIVE.map((path) => `${root}${path}`)
   const sources = readdirSync(`${root}native`).map((file) => `${root}native/${file}`)
-  if (existsSync(addon) && sources.every((source) => modified(source) <= modified(addon))) return
+  const isNew = (product: string): boolean => sources.every((source) => modified(source) <= modified(product))
+  if (products.every((product) => existsSync(product) && isNew(product))) return
   run('sh', 'native/build.sh')
 }
 
@@ -45,10 +49,10 @@ const sizeOf = (path: string): string => `${(statSync(`${root}${path}`).size / 2
 const build = async (): Promise<void> => {
   const started = performance.now()
   await generate()
-  buildAddon()
+  buildNative()
   const types = pluginFolders(root).map(({ type }) => type)
   await buildExecutable(types)
-  for (const path of ['dist/podwire', 'dist/podwire.node']) console.log(`${path} (${sizeOf(path)})`)
+  for (const path of ['dist/podwire', ...NATIVE]) console.log(`${path} (${sizeOf(path)})`)
   console.log(`plugins: ${types.join(', ')}`)
   console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`)
 }

@@ -2,6 +2,7 @@
  *  found is this very executable, else executed with the same environment and stdin. */
 import { statSync, writeSync } from 'node:fs'
 import { DecodeError, quote } from '../addr/error.ts'
+import { homeFolder } from '../native/addon.ts'
 import { parseResult } from './decode.ts'
 import type { Env } from './environment.ts'
 import { CniError, ERR_CONFIG, ERR_DECODE, ERR_IO, ERR_VERSION } from './error.ts'
@@ -24,6 +25,10 @@ const executableAt = (path: string): string | undefined => {
   }
 }
 
+/** Whether a plugin found is this executable: by way of the launcher that links of plugins lead to, or itself. */
+const isThisExecutable = (identity: string): boolean =>
+  identity === executableAt(`${homeFolder()}/podwire-plugin`) || identity === executableAt('/proc/self/exe')
+
 /** The first `type` in the folders of CNI_PATH. @throws CniError 7 */
 export const findPlugin = (type: string, folders: readonly string[]): { path: string; isSelf: boolean } => {
   const name = type.includes('/') || type === '' ? undefined : type
@@ -31,7 +36,7 @@ export const findPlugin = (type: string, folders: readonly string[]): { path: st
   for (const folder of folders) {
     const path = `${folder}/${name}`
     const found = executableAt(path)
-    if (found !== undefined) return { path, isSelf: found === executableAt('/proc/self/exe') }
+    if (found !== undefined) return { path, isSelf: isThisExecutable(found) }
   }
   throw new CniError(
     ERR_CONFIG,

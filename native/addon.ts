@@ -20,14 +20,15 @@ export const LOCK_EX = 2
 export const LOCK_NB = 4
 export const LOCK_UN = 8
 
-const folder = (): string =>
+/** The folder of the executable and of what belongs to it; in a checkout `dist/`. */
+export const homeFolder = (): string =>
   process.versions.bun === undefined
     ? `${import.meta.dirname}/../dist`
     : process.execPath.slice(0, process.execPath.lastIndexOf('/'))
 
 const load = (): Addon => {
   const module: { exports: unknown } = { exports: {} }
-  process.dlopen(module, `${folder()}/podwire.node`)
+  process.dlopen(module, `${homeFolder()}/podwire.node`)
   return module.exports as Addon
 }
 

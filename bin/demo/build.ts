@@ -17,7 +17,7 @@ const SOURCES = [
   'netlink',
   'plugins',
 ]
-const PRODUCTS = ['dist/podwire', 'dist/podwire.node']
+const PRODUCTS = ['dist/podwire', 'dist/podwire.node', 'dist/podwire-plugin']
 
 const modified = (path: string): number => statSync(path).mtimeMs
 

@@ -12,6 +12,7 @@ import {
   symlinkSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { LAUNCHER } from './source.ts'
 import { type Step, THERE } from './steps.ts'
 
 /** Where plugins of another origin are kept that a link of podwire replaced. */
@@ -42,7 +43,7 @@ const keep = (folder: string, name: string): void => {
 
 const placeLink = (folder: string, stage: string, step: Extract<Step, { kind: 'link' }>): void => {
   if (step.keeps) keep(folder, step.name)
-  symlinkSync('podwire', join(stage, step.name))
+  symlinkSync(LAUNCHER, join(stage, step.name))
   renameSync(join(stage, step.name), join(folder, step.name))
 }
 
@@ -50,18 +51,18 @@ const stageFiles = (stage: string, files: readonly Extract<Step, { kind: 'file' 
   for (const step of files) stageFile(stage, step)
 }
 
-/** Takes the steps of `planInstall`, those that are needed. `attempt` is called with the executable to be, and throws when
- *  it does not work. The links are symbolic and relative: `bridge -> podwire`. @throws CniError, Error (file system) */
+/** Takes the steps of `planInstall`, those that are needed. `attempt` is called with the folder of the executable to be, and throws
+ *  when that does not work. The links are symbolic and relative: `bridge -> podwire-plugin`. @throws CniError, Error (file system) */
 export const placeFiles = (
   folder: string,
   stage: string,
   steps: readonly Step[],
-  attempt: (program: string) => void,
+  attempt: (folder: string) => void,
 ): void => {
   const files = steps.filter((step) => step.kind === 'file')
   const isNew = files.some(({ action }) => action !== THERE)
   if (isNew) stageFiles(stage, files)
-  attempt(join(isNew ? stage : folder, 'podwire'))
+  attempt(isNew ? stage : folder)
   if (isNew) for (const { name } of files) renameSync(join(stage, name), join(folder, name))
   for (const step of steps) if (step.kind === 'link' && step.action !== THERE) placeLink(folder, stage, step)
   syncFile(folder)

@@ -3,7 +3,7 @@ import { lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node
 import { join } from 'node:path'
 import { CniError, ERR_IO } from '../../cni/error.ts'
 import { megabytes } from '../screen.ts'
-import { FILES, type FileName, sourceFolder } from './source.ts'
+import { FILES, type FileName, LAUNCHER, sourceFolder } from './source.ts'
 
 export type Step =
   | {
@@ -32,12 +32,16 @@ const identityOf = (path: string): string | undefined => {
   return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`
 }
 
-const isLink = (path: string): boolean => lstatOf(path)?.isSymbolicLink() === true && readlinkSync(path) === 'podwire'
+const isLink = (path: string, target: string): boolean =>
+  lstatOf(path)?.isSymbolicLink() === true && readlinkSync(path) === target
 
-/** Whether `folder/name` is a link to the podwire beside it, symbolic or hard. */
+/** Whether `folder/name` is a link to the podwire beside it or to its launcher, symbolic or hard. */
 export const isOurs = (folder: string, name: string): boolean => {
-  const identity = identityOf(join(folder, name))
-  return isLink(join(folder, name)) || (identity !== undefined && identity === identityOf(join(folder, 'podwire')))
+  const path = join(folder, name)
+  const identity = identityOf(path)
+  return ['podwire', LAUNCHER].some(
+    (file) => isLink(path, file) || (identity !== undefined && identity === identityOf(join(folder, file))),
+  )
 }
 
 const refuseFolder = (path: string): void => {
@@ -58,7 +62,7 @@ const fileStep = (folder: string, name: FileName, source: string): Step => {
 const linkStep = (folder: string, name: string): Step => {
   const path = join(folder, name)
   refuseFolder(path)
-  if (isLink(path)) return { kind: 'link', name, keeps: false, action: THERE, note: '' }
+  if (isLink(path, LAUNCHER)) return { kind: 'link', name, keeps: false, action: THERE, note: '' }
   // a hard link would stay behind when the executable is replaced
   if (lstatOf(path) === undefined || isOurs(folder, name))
     return { kind: 'link', name, keeps: false, action: 'linked', note: '' }

@@ -1,6 +1,8 @@
-/** Runs an executable as every plugin it claims to be, before anything is replaced by it. */
+/** Runs the executable of a folder as every plugin it claims to be, before anything is replaced by it. */
 import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { CniError, ERR_IO } from '../../cni/error.ts'
+import { LAUNCHER } from './source.ts'
 
 /** As much of what a program said as helps: its end, where the reason is. */
 const LAST = 400
@@ -24,10 +26,11 @@ const outputOf = (program: string, as: string, args: readonly string[], env: Rec
 }
 
 /** @throws CniError 5 naming the first type that does not answer VERSION, or `podwire` when its addon does not load */
-export const tryPlugins = (program: string, types: readonly string[]): void => {
-  outputOf(program, 'podwire', ['version', '--json'], {})
+export const tryPlugins = (folder: string, types: readonly string[]): void => {
+  outputOf(join(folder, 'podwire'), 'podwire', ['version', '--json'], {})
+  const launcher = join(folder, LAUNCHER)
   for (const type of types) {
-    const stdout = outputOf(program, type, [], { CNI_COMMAND: 'VERSION' })
-    if (!stdout.includes('"supportedVersions"')) reject(program, type, `VERSION printed ${JSON.stringify(stdout)}`)
+    const stdout = outputOf(launcher, type, [], { CNI_COMMAND: 'VERSION' })
+    if (!stdout.includes('"supportedVersions"')) reject(launcher, type, `VERSION printed ${JSON.stringify(stdout)}`)
   }
 }

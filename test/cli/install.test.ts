@@ -40,9 +40,9 @@ describe('podwire install', () => {
   test('makes a folder that did not exist usable as CNI_PATH', () => {
     const folder = `${makeFolder('install')}/opt/cni/bin`
     expect(install(folder)).toMatchObject({ status: 0, stderr: '' })
-    expect(readdirSync(folder).sort()).toEqual(['podwire', 'podwire.node', ...types].sort())
+    expect(readdirSync(folder).sort()).toEqual(['podwire', 'podwire-plugin', 'podwire.node', ...types].sort())
     for (const type of types) {
-      expect(readlinkSync(`${folder}/${type}`)).toBe('podwire')
+      expect(readlinkSync(`${folder}/${type}`)).toBe('podwire-plugin')
       expect(versionOf(`${folder}/${type}`)).toMatchObject({ supportedVersions: expect.arrayContaining(['1.0.0']) })
     }
     expect(JSON.parse(must([`${folder}/podwire`, 'version', '--json']))).toMatchObject({ addon: 'ok', plugins: types })
@@ -55,7 +55,7 @@ describe('podwire install', () => {
     const again = run([`${folder}/podwire`, 'install', '--bin-dir', folder, '--json'])
     expect(again.status).toBe(0)
     expect((JSON.parse(again.stdout) as { action: string }[]).map(({ action }) => action)).toEqual(
-      ['podwire.node', 'podwire', ...types].map(() => 'is there'),
+      ['podwire.node', 'podwire', 'podwire-plugin', ...types].map(() => 'is there'),
     )
     expect(statSync(`${folder}/podwire`).ino).toBe(before)
   })
@@ -109,7 +109,7 @@ describe('podwire install', () => {
 
   test('replaces nothing when the new executable does not run', () => {
     const broken = makeFolder('broken')
-    copyFileSync(PODWIRE, `${broken}/podwire`)
+    for (const name of ['podwire', 'podwire-plugin']) copyFileSync(`${DIST}/${name}`, `${broken}/${name}`)
     writeFileSync(`${broken}/podwire.node`, 'not an addon')
     const folder = makeFolder('install')
     putForeign(`${folder}/bridge`, 'reference bridge')

@@ -33,11 +33,11 @@ export const binDir = (): string => {
   if (given !== undefined) return given
   if (installed !== undefined && existsSync(installed)) return installed
   const folder = makeFolder('bin')
-  for (const name of ['podwire', 'podwire.node']) {
+  for (const name of ['podwire', 'podwire.node', 'podwire-plugin']) {
     if (!existsSync(`${ROOT}/dist/${name}`)) throw new Error(`dist/${name} is missing: run "npm run build" first`)
     place(`${ROOT}/dist/${name}`, `${folder}/${name}`)
   }
-  for (const type of pluginTypes()) symlinkSync('podwire', `${folder}/${type}`)
+  for (const type of pluginTypes()) symlinkSync('podwire-plugin', `${folder}/${type}`)
   installed = folder
   return folder
 }
