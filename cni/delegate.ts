@@ -69,7 +69,8 @@ const execute = (path: string, env: Env, input: string): Ran => {
     pause(BUSY_PAUSE)
     ran = spawnSync(path, [], options)
   }
-  if (ran.error !== undefined && ran.status === null)
+  // an error beside a status or a signal is a pipe that the plugin did not read to its end
+  if (ran.error !== undefined && ran.status === null && ran.signal === null)
     throw new CniError(ERR_IO, `cannot run ${quote(path)}`, ran.error.message, { cause: ran.error })
   return ran
 }
