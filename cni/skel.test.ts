@@ -1,81 +1,11 @@
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, expect, test } from 'vitest'
-import type { Cidr } from '../addr/cidr.ts'
+import { expect, test } from 'vitest'
 import { DecodeError } from '../addr/error.ts'
 import { NetlinkError } from '../netlink/error.ts'
-import { type Entry, entryOf } from './entry.ts'
+import { call, conf, env, errorOf, made, prevResult } from '../test/support/skel.ts'
 import { CniError } from './error.ts'
-import type { Call, Plugin } from './plugin.ts'
-import type { Result } from './result.ts'
-import type { Schema } from './schema.ts'
-import { type Output, run } from './skel.ts'
+import { run } from './skel.ts'
 import { VERSIONS } from './version.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'podwire-skel-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const schema: Schema = {
-  shape: { keys: { cniversion: ['cniVersion'], name: ['name'], prevresult: ['prevResult'] } },
-  args: ['MAC'],
-  words: {},
-  validate: Object.assign((value: unknown) => typeof (value as { name?: unknown }).name === 'string', {
-    errors: [{ instancePath: '', keyword: 'required', params: { missingProperty: 'name' } }],
-  }),
-}
-
-const answer: Result = { ips: [{ address: '10.0.0.5/8' as Cidr }] }
-
-/** A plugin that notes what it was called with. */
-const made = (over: Partial<Plugin<Call>> = {}, args?: Partial<Schema>): { entry: Entry; calls: Call[] } => {
-  const calls: Call[] = []
-  const note = (_: Call, call: Call): void => {
-    calls.push(call)
-  }
-  const plugin: Plugin<Call> = {
-    type: 'test',
-    about: 'a plugin for tests',
-    parse: (call) => call,
-    add: (_, call) => {
-      calls.push(call)
-      return answer
-    },
-    del: note,
-    check: note,
-    gc: note,
-    status: note,
-    ...over,
-  }
-  return { entry: entryOf(plugin, { ...schema, ...args }), calls }
-}
-
-const env = {
-  CNI_COMMAND: 'ADD',
-  CNI_CONTAINERID: 'c1',
-  CNI_NETNS: '/run/netns/none',
-  CNI_IFNAME: 'eth0',
-  CNI_PATH: folder,
-}
-const conf = { cniVersion: '1.1.0', name: 'net', type: 'test' }
-const prevResult = { cniVersion: '1.1.0', ips: [{ address: '10.0.0.9/8' }], extra: [1, { a: null }] }
-
-const call = (entry: Entry, over: Record<string, string | undefined>, json: unknown = conf): Output =>
-  run(entry, {
-    env: { ...env, ...over },
-    stdin: () => (typeof json === 'string' ? json : JSON.stringify(json)),
-    registry: () => undefined,
-  })
-
-const errorOf = ({
-  stdout,
-  stderr,
-  status,
-}: Output): { code: number; msg: string; details?: string; cniVersion: string } => {
-  expect([status, stderr]).toEqual([1, ''])
-  return JSON.parse(stdout)
-}
 
 test('run() without CNI_COMMAND says what this is on stderr, with status 0', () => {
   const { stdout, stderr, status } = call(made().entry, { CNI_COMMAND: undefined }, 'not read')
@@ -114,7 +44,7 @@ test('run() gives the plugin a call with everything in it', () => {
     netns: '/run/netns/none',
     ifName: 'eth0',
     args: { IgnoreUnknown: '1', MAC: 'x' },
-    path: [folder],
+    path: ['/no/such/folder'],
     conf,
     stdin: JSON.stringify({ ...conf, prevResult }),
     prevResult: { ips: [{ address: '10.0.0.9/8' }] },
@@ -215,54 +145,6 @@ test.each<[string, unknown, object]>([
     cniVersion: '0.4.0',
   })
 })
-
-const ipam = made({ type: 'pool', add: () => answer })
-symlinkSync(process.execPath, join(folder, 'pool'))
-writeFileSync(
-  join(folder, 'foreign'),
-  `#!/bin/sh\necho '{"cniVersion":"0.3.1","ips":[{"version":"4","address":"10.9.9.9/8"}]}'\n`,
-)
-chmodSync(join(folder, 'foreign'), 0o755)
-
-const delegating = (type: string): Entry =>
-  made({ add: (_, main) => main.delegate(type, 'ADD') ?? {}, del: (_, main) => void main.delegate(type, 'DEL') }).entry
-
-const callWithPool = (entry: Entry, verb: string, over: object = {}): Output =>
-  run(entry, {
-    env: { ...env, CNI_COMMAND: verb, ...over },
-    stdin: () => JSON.stringify({ ...conf, ipam: { type: 'pool' } }),
-    registry: (type) => (type === 'pool' ? ipam.entry : undefined),
-  })
-
-test('run() runs a delegate of this executable in process, with the same stdin', () => {
-  expect(JSON.parse(callWithPool(delegating('pool'), 'ADD').stdout).ips).toEqual([{ address: '10.0.0.5/8' }])
-  callWithPool(delegating('pool'), 'DEL')
-  expect(ipam.calls.at(-1)).toMatchObject({
-    verb: 'DEL',
-    containerID: 'c1',
-    stdin: JSON.stringify({ ...conf, ipam: { type: 'pool' } }),
-  })
-})
-
-test('run() executes a delegate that is another program', () =>
-  expect(JSON.parse(callWithPool(delegating('foreign'), 'ADD').stdout).ips).toEqual([{ address: '10.9.9.9/8' }]))
-
-test('run() passes on the error of a delegate in process', () => {
-  const busy = made({
-    add: () => {
-      throw new CniError(11, 'busy')
-    },
-  })
-  const { stdout } = run(delegating('pool'), { env, stdin: () => JSON.stringify(conf), registry: () => busy.entry })
-  expect(JSON.parse(stdout)).toMatchObject({ code: 11, msg: 'busy' })
-})
-
-test('run() names the folders searched for a delegate that is nowhere', () =>
-  expect(errorOf(callWithPool(delegating('nowhere'), 'ADD'))).toMatchObject({
-    code: 7,
-    msg: 'no plugin "nowhere" in CNI_PATH',
-    details: expect.stringContaining(folder),
-  }))
 
 test('run() never throws: any environment and stdin give JSON with a known code, or a result', () => {
   const value = fc.oneof(

@@ -1,36 +1,10 @@
-import * as real from 'node:fs'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeEach, expect, test } from 'vitest'
-import * as files from './files.ts'
+import { afterAll, expect, test } from 'vitest'
+import { cleanUp } from '../test/support/cleanup.ts'
+import { outcomesOf, type Use } from '../test/support/same-files.ts'
 
-const base = mkdtempSync(join(tmpdir(), 'podwire-files-'))
-afterAll(() => rmSync(base, { recursive: true, force: true }))
+afterAll(cleanUp)
 
-let folders = { real: '', files: '' }
-let count = 0
-beforeEach(() => {
-  count++
-  folders = { real: join(base, `${count}-r`), files: join(base, `${count}-f`) }
-  for (const folder of Object.values(folders)) real.mkdirSync(folder)
-})
-
-/** The part of node:fs that both sides of a comparison offer. */
-type Fs = typeof files
-
-/** What `use` returns, or what it throws, as data: the same whichever folder it ran in. */
-const outcome = (fs: Fs, folder: string, use: (fs: Fs, folder: string) => unknown): unknown => {
-  const neutral = (text: string): string => text.replaceAll(folder, 'FOLDER')
-  try {
-    return { returned: use(fs, folder) }
-  } catch (error) {
-    const { message, code, errno, syscall, path, dest } = error as NodeJS.ErrnoException & { dest?: string }
-    return { message: neutral(message), code, errno, syscall, path: path && neutral(path), dest: dest && neutral(dest) }
-  }
-}
-
-const SUCCESSES: readonly [name: string, (fs: Fs, folder: string) => unknown][] = [
+const SUCCESSES: readonly [name: string, Use][] = [
   ['write and read text', (fs, d) => [fs.writeFileSync(`${d}/a`, 'héllo'), fs.readFileSync(`${d}/a`, 'utf8')]],
   ['read bytes', (fs, d) => [fs.writeFileSync(`${d}/a`, Uint8Array.of(1, 0, 255)), [...fs.readFileSync(`${d}/a`)]]],
   [
@@ -256,74 +230,8 @@ const SUCCESSES: readonly [name: string, (fs: Fs, folder: string) => unknown][] 
   ['access', (fs) => fs.accessSync('/etc/passwd', fs.constants.R_OK)],
 ]
 
-const FAILURES: readonly [name: string, (fs: Fs, folder: string) => unknown][] = [
-  ['open', (fs, d) => fs.openSync(`${d}/no`)],
-  ['openSync wx of a file that is there', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.openSync(`${d}/a`, 'wx')]],
-  ['close', (fs) => fs.closeSync(4000)],
-  ['read', (fs) => fs.readSync(4000, new Uint8Array(1))],
-  ['write', (fs) => fs.writeSync(4000, 'x')],
-  ['readFile of nothing', (fs, d) => fs.readFileSync(`${d}/no`, 'utf8')],
-  ['readFile of a folder', (fs, d) => fs.readFileSync(d, 'utf8')],
-  ['writeFile below a file', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.writeFileSync(`${d}/a/b`, '')]],
-  ['stat', (fs, d) => fs.statSync(`${d}/no`)],
-  ['lstat', (fs, d) => fs.lstatSync(`${d}/no`)],
-  ['fstat', (fs) => fs.fstatSync(4000)],
-  ['statfs', (fs, d) => fs.statfsSync(`${d}/no`)],
-  ['access', (fs, d) => fs.accessSync(`${d}/no`)],
-  ['readdir', (fs, d) => fs.readdirSync(`${d}/no`)],
-  ['readdir of a file', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.readdirSync(`${d}/a`)]],
-  ['mkdir', (fs, d) => fs.mkdirSync(`${d}/no/a`)],
-  ['mkdir of what is there', (fs, d) => fs.mkdirSync(d)],
-  ['unlink', (fs, d) => fs.unlinkSync(`${d}/no`)],
-  ['rmdir', (fs, d) => [fs.mkdirSync(`${d}/a/b`, { recursive: true }), fs.rmdirSync(`${d}/a`)]],
-  ['rename', (fs, d) => fs.renameSync(`${d}/no`, `${d}/b`)],
-  ['link', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.linkSync(`${d}/a`, `${d}/a`)]],
-  ['symlink', (fs, d) => [fs.writeFileSync(`${d}/a`, ''), fs.symlinkSync('x', `${d}/a`)]],
-  ['readlink', (fs, d) => fs.readlinkSync(d)],
-  ['fsync', (fs) => fs.fsyncSync(4000)],
-  ['ftruncate', (fs) => fs.ftruncateSync(4000)],
-  ['fchmod', (fs) => fs.fchmodSync(4000, 0o600)],
-  ['futimes', (fs) => fs.futimesSync(4000, 1, 1)],
-  ['write at a position', (fs) => fs.writeSync(4000, new Uint8Array(1), 0, 1, 0)],
-  ['a name that is too long', (fs, d) => fs.openSync(`${d}/${'x'.repeat(300)}`, 'w')],
-]
-
 test.each(SUCCESSES)('files does as node:fs does: %s', (_, use) => {
-  const mine = outcome(files, folders.files, use)
-  expect(mine).toEqual(outcome(real as unknown as Fs, folders.real, use))
+  const { mine, theirs } = outcomesOf(use)
+  expect(mine).toEqual(theirs)
   expect(mine).toHaveProperty('returned')
-})
-
-test.each(FAILURES)('files fails as node:fs fails: %s', (_, use) => {
-  const mine = outcome(files, folders.files, use)
-  expect(mine).toEqual(outcome(real as unknown as Fs, folders.real, use))
-  expect(mine).toHaveProperty('code')
-})
-
-test.each(['open', 'stat', 'rename'] as const)('%s refuses a NUL in a path, and nothing is done', (name) => {
-  const path = `${folders.files}/a\0b`
-  const uses = {
-    open: () => files.openSync(path, 'w'),
-    stat: () => files.statSync(path),
-    rename: () => files.renameSync(folders.files, path),
-  }
-  expect(uses[name]).toThrow(/without null bytes/)
-  expect(files.readdirSync(folders.files)).toEqual([])
-})
-
-test('mkdirSync() fails where no folder can be made', () =>
-  expect(() => files.mkdirSync('/proc/none/below', { recursive: true })).toThrow(
-    expect.objectContaining({ code: 'ENOENT', syscall: 'mkdir' }),
-  ))
-
-test('every constant has the value that Node gives it', () => {
-  const values = Object.entries(files.constants)
-  expect(values.map(([name]) => [name, (real.constants as Record<string, number>)[name]])).toEqual(values)
-})
-
-test('descriptors are closed by exec', () => {
-  const fd = files.openSync('/proc/self/comm')
-  const flags = /flags:\s*(\d+)/.exec(real.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0'
-  files.closeSync(fd)
-  expect(Number.parseInt(flags, 8) & 0o2000000).toBe(0o2000000)
 })
