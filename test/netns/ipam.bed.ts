@@ -2,8 +2,8 @@
  *  namespace is needed. */
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { makeFolder } from '../support/cleanup.ts'
-import { run } from '../support/command.ts'
+import { makeFolder, onCleanup } from '../support/cleanup.ts'
+import { must, run } from '../support/command.ts'
 import { binDir, REFERENCE } from '../support/plugin.ts'
 
 export const NETWORK = 'pods'
@@ -114,3 +114,25 @@ export const makePool = (ipam: object, dataDir = makeFolder('pool')): Pool => {
 }
 
 export const addressesOf = ({ json }: Ended): readonly string[] => (json?.ips ?? []).map(({ address }) => address)
+
+/** A mount namespace of its own, kept until the clean-up. */
+export interface Mounts {
+  /** Put before a command that is to run in it. */
+  readonly wrap: readonly string[]
+  /** Runs a shell script in it, which stops at its first error. */
+  readonly shell: (script: string) => string
+  /** A path in it, as this process finds it. */
+  readonly seen: (path: string) => string
+}
+
+export const makeMounts = async (): Promise<Mounts> => {
+  const keeper = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', 'echo ready; exec sleep 3600'])
+  onCleanup(() => keeper.kill('SIGKILL'))
+  await new Promise((resolve) => keeper.stdout.once('data', resolve))
+  const wrap = ['nsenter', `--mount=/proc/${keeper.pid}/ns/mnt`]
+  return {
+    wrap,
+    shell: (script) => must([...wrap, 'sh', '-euc', script]),
+    seen: (path) => `/proc/${keeper.pid}/root${path}`,
+  }
+}
