@@ -5,7 +5,7 @@ import { CniError, ERR_CONFIG, ERR_CONFLICT } from '../cni/error.ts'
 import type { AttachmentId } from '../cni/plugin.ts'
 import type { Interface, Result } from '../cni/result.ts'
 import { runAll } from '../cni/steps.ts'
-import { dumpLinks, getLink, type Link } from '../netlink/link.ts'
+import { dumpLinks, getLink, getLinkAt, type Link } from '../netlink/link.ts'
 import type { Kernel } from './kernel.ts'
 import { removeLink } from './link-settings.ts'
 import { commentOf, hashOf, linkNameOf, networkPrefix, type Owner } from './owner.ts'
@@ -67,12 +67,19 @@ export const refuseTaken = (ifName: string, netns: string, kernel: Kernel): void
   )
 }
 
+/** Whether the host end of `pod` says that podwire made the pair for another attachment. */
+const isAnothers = (pod: Link, owner: Owner, kernel: Kernel): boolean => {
+  const alias = getLinkAt(kernel.route('node'), pod.peer)?.alias ?? ''
+  return alias.split('/').length === OWNER_PARTS && alias !== commentOf(owner)
+}
+const OWNER_PARTS = 3
+
 /** Removes the pair: by the derived name of the host end, and, for one that another implementation made, by the name of
- *  the pod's end. Absent is success; an interface that is no veth is somebody else's and stays. @throws NetlinkError */
+ *  the pod's end. Absent is success; an interface that is no veth, or another attachment's, stays. @throws NetlinkError */
 export const removeEnds = (owner: Owner, kernel: Kernel, podReachable: boolean): void => {
   removeLink('node', hostNameOf(owner), kernel)
-  if (podReachable && getLink(kernel.route('pod'), owner.ifName)?.kind === 'veth')
-    removeLink('pod', owner.ifName, kernel)
+  const pod = podReachable ? getLink(kernel.route('pod'), owner.ifName) : undefined
+  if (pod?.kind === 'veth' && !isAnothers(pod, owner, kernel)) removeLink('pod', owner.ifName, kernel)
 }
 
 const isStale = (link: Link, network: string, valid: ReadonlySet<string>): boolean =>

@@ -256,3 +256,13 @@ test("STATUS is 50 while an interface of the bridge's name is no bridge", () => 
   shellIn(bed.node, 'ip link add cni0 type veth peer name other')
   expect(a.call('STATUS').json).toMatchObject({ code: 50 })
 })
+
+test('a failed ADD of one network, cleaned up by DEL, leaves the interface that another network attached', () => {
+  const bed = makeNode(1)
+  const first = attaching(bed, gateway(bed))
+  const result = first.add()
+  const second = attaching(bed, { ...gateway(bed, { bridge: 'cni1' }), name: 'other' } as { type: string })
+  expect(second.call('ADD').json).toMatchObject({ code: 103 })
+  expect(second.del().status).toBe(0)
+  expect(first.check(result).status).toBe(0)
+})
