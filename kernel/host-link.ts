@@ -9,8 +9,9 @@ import type { Kernel } from './kernel.ts'
  *  change of any link on the machine holds: 0.1 ms against up to 200 ms on a busy node (measured). */
 const LINKS = '/proc/thread-self/net/igmp'
 
+/** A name ends with a colon, which no name holds; spaces are in between only where it is short (net/ipv4/igmp.c). */
 const nameIn = (text: string, index: number): string | undefined =>
-  new RegExp(`^${index}\\s+(\\S+)`, 'm').exec(text)?.[1]
+  new RegExp(`^${index}\\s+([^\\s:]+)`, 'm').exec(text)?.[1]
 
 const listedName = (index: number): string | undefined => {
   try {

@@ -20,18 +20,20 @@ const host = () => ({
   namespaces: ['internet', 'web', 'client', 'slow', 'crashed'].filter((name) => existsSync(`/run/netns/${name}`)),
 })
 
-/** Command lines of processes that belong to a demo. */
+/** In the environment of every process of the demos of this test, and of no other's. */
+const MARK = `PODWIRE_DEMO_TEST=${process.pid}`
+
+const environmentOf = (pid: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
+  } catch {
+    return '' // it ended meanwhile
+  }
+}
+
+/** Numbers of processes that belong to a demo of this test. */
 const demoProcesses = (): readonly string[] =>
-  readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-      } catch {
-        return '' // it ended meanwhile
-      }
-    })
-    .filter((line) => line.includes(`${ROOT}bin/demo`))
+  readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && environmentOf(pid).includes(MARK))
 
 interface Demo {
   readonly child: ChildProcess
@@ -42,6 +44,7 @@ interface Demo {
 const start = (): Demo => {
   const child = spawn(process.execPath, ['--import', 'tsx', `${ROOT}bin/demo.ts`], {
     cwd: ROOT,
+    env: { ...process.env, [MARK.split('=')[0] ?? '']: String(process.pid) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
