@@ -2,14 +2,17 @@
  *  with the node's address, except to its own subnet and to multicast. Upstream: pkg/ip `SetupIPMasqForNetworks`. */
 import { addressOf, type Cidr, cidrFamily, networkOf } from '../addr/cidr.ts'
 import type { Family } from '../addr/ip.ts'
+import { CniError, ERR_UNAVAILABLE } from '../cni/error.ts'
 import type { AttachmentId } from '../cni/plugin.ts'
 import { runAll } from '../cni/steps.ts'
 import { concatOf, payload } from '../netfilter/expression.ts'
 import type { Rule, SetDecl, Table } from '../netfilter/ruleset.ts'
+import { hasIptables } from './iptables-command.ts'
 import type { Kernel } from './kernel.ts'
 import { collectMasqueradeIptables, masqueradeIptables, removeMasqueradeIptables } from './masquerade-iptables.ts'
 import { type NftElement, type NftFact, nftOperations } from './nft.ts'
 import { removeOwned, sweepNft } from './nft-owned.ts'
+import { refusalOf } from './nft-trial.ts'
 import { commentOf, type Owner } from './owner.ts'
 import type { Fact } from './plan.ts'
 
@@ -94,3 +97,24 @@ export const sweepMasquerade = (network: string, valid: readonly AttachmentId[],
     () => sweepNft(kernel, 'node', MASQUERADE_TABLE, network, valid),
     () => collectMasqueradeIptables(network, valid, kernel),
   )
+
+/** STATUS: whether the backend would take what ADD sends. Changes nothing. @throws CniError 50 with what to do */
+export const requireMasquerade = (backend: MasqueradeBackend, kernel: Kernel): void => {
+  if (backend === 'iptables') {
+    if (!hasIptables(4))
+      throw unavailable(
+        'iptables-restore is not on this node',
+        'install iptables, or set "ipMasqBackend" to "nftables"',
+      )
+    return
+  }
+  const refusal = refusalOf(kernel, 'node', MASQUERADE_TABLE)
+  if (refusal === undefined) return
+  throw unavailable(
+    `the kernel refuses it by nftables (${refusal.message})`,
+    'modprobe nf_tables nft_chain_nat nft_masq; or set "ipMasqBackend" to "iptables"',
+  )
+}
+
+const unavailable = (why: string, todo: string): CniError =>
+  new CniError(ERR_UNAVAILABLE, `"ipMasq" is asked for, and ${why}`, todo)

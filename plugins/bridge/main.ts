@@ -9,7 +9,7 @@ import { runAll } from '../../cni/steps.ts'
 import { apply, requireNoDrift } from '../../kernel/apply.ts'
 import { derivedEnds, recordedEnds, refuseTaken, removeEnds, sweepEnds } from '../../kernel/ends.ts'
 import { type Kernel, podReachable, withKernel } from '../../kernel/kernel.ts'
-import { removeMasquerade, sweepMasquerade } from '../../kernel/masquerade.ts'
+import { removeMasquerade, requireMasquerade, sweepMasquerade } from '../../kernel/masquerade.ts'
 import { ownerOf } from '../../kernel/owner.ts'
 import { getLink } from '../../netlink/link.ts'
 import { type BridgeConf, parseBridgeConf } from './conf.ts'
@@ -64,7 +64,10 @@ const gc = (conf: BridgeConf, call: Call): void =>
   )
 
 const status = (conf: BridgeConf, call: Call): void => {
-  withKernel('', (kernel) => refuseOtherBridge(conf, kernel))
+  withKernel('', (kernel) => {
+    refuseOtherBridge(conf, kernel)
+    if (conf.ipMasq) requireMasquerade(conf.ipMasqBackend, kernel)
+  })
   ipamStatus(call)
 }
 

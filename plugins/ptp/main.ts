@@ -17,7 +17,7 @@ import {
   sweepEnds,
 } from '../../kernel/ends.ts'
 import { podReachable, withKernel } from '../../kernel/kernel.ts'
-import { removeMasquerade, sweepMasquerade } from '../../kernel/masquerade.ts'
+import { removeMasquerade, requireMasquerade, sweepMasquerade } from '../../kernel/masquerade.ts'
 import { ownerOf } from '../../kernel/owner.ts'
 import { type PtpConf, parsePtpConf } from './conf.ts'
 import { planPtp, requireGateways } from './plan.ts'
@@ -100,6 +100,11 @@ const gc = (_conf: PtpConf, call: Call): void =>
     ),
   )
 
+const status = (conf: PtpConf, call: Call): void => {
+  if (conf.ipMasq) withKernel('', (kernel) => requireMasquerade(conf.ipMasqBackend, kernel))
+  ipamStatus(call)
+}
+
 export const plugin: Plugin<PtpConf> = {
   type: 'ptp',
   about: 'joins a container to the node by a veth pair and routes',
@@ -108,6 +113,6 @@ export const plugin: Plugin<PtpConf> = {
   check,
   del,
   gc,
-  status: (_conf, call) => ipamStatus(call),
+  status,
   preview: (conf, call) => previewOf(conf, call, ipamAdd(call)),
 }

@@ -6,6 +6,7 @@ import { attaching, hostLocal } from '../support/attachment.ts'
 import { difference, snapshot } from '../support/leftovers.ts'
 import { ipJson, runIn, shellIn } from '../support/netns.ts'
 import { makeNode, NODE_IPV4, NODE_IPV6, OUTSIDE_IPV4, OUTSIDE_IPV6 } from '../support/node.ts'
+import { binDir, callPlugin } from '../support/plugin.ts'
 import { ask, listen, ping } from '../support/probe.ts'
 
 const gateway = (folder: { folder: string }, more: object = {}) => ({
@@ -252,7 +253,9 @@ test('GC removes the attachments that are not listed and keeps the others', () =
 test("STATUS is 50 while an interface of the bridge's name is no bridge", () => {
   const bed = makeNode(1)
   const a = attaching(bed, gateway(bed))
-  expect(a.call('STATUS').status).toBe(0)
+  const before = snapshot(bed.node)
+  expect(a.call('STATUS', { ipMasq: true }).status).toBe(0)
+  expect(difference(before, snapshot(bed.node))).toEqual([])
   shellIn(bed.node, 'ip link add cni0 type veth peer name other')
   expect(a.call('STATUS').json).toMatchObject({ code: 50 })
 })
@@ -266,3 +269,15 @@ test('a failed ADD of one network, cleaned up by DEL, leaves the interface that 
   expect(second.del().status).toBe(0)
   expect(first.check(result).status).toBe(0)
 })
+
+test.for(['bridge', 'ptp'])(
+  'STATUS of %s is 50 while the kernel refuses the masquerade that ADD would ask for',
+  (type) => {
+    const bed = makeNode(1)
+    const conf = { cniVersion: '1.1.0', name: 'net', type, ipMasq: true, ipam: hostLocal(bed) }
+    const base = { bin: binDir(), node: bed.node, verb: 'STATUS', conf }
+    expect(callPlugin(base).status).toBe(0)
+    const wrap = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin']
+    expect(callPlugin({ ...base, wrap }).json).toMatchObject({ code: 50, msg: expect.stringContaining('"ipMasq"') })
+  },
+)
