@@ -39,31 +39,35 @@ export const CT = {
 } as const satisfies Record<string, { key: number; type: DataType }>
 export type CtKey = keyof typeof CT
 
-/** NFT_PAYLOAD_*_HEADER, offset in bytes, and type. */
+/** NFT_PAYLOAD_*_HEADER, offset in bytes, type, and what stock `nft` calls the field in userdata: the numbers of the
+ *  protocol's description and of the field in it (enum proto_desc_id of nftables' proto.h, and the templates there). */
 export const PAYLOAD = {
-  'ether daddr': { base: 0, offset: 0, type: 'ether_addr' },
-  'ether saddr': { base: 0, offset: 6, type: 'ether_addr' },
-  'ether type': { base: 0, offset: 12, type: 'ether_type' },
-  'ip protocol': { base: 1, offset: 9, type: 'inet_proto' },
-  'ip saddr': { base: 1, offset: 12, type: 'ipv4_addr' },
-  'ip daddr': { base: 1, offset: 16, type: 'ipv4_addr' },
-  'ip6 nexthdr': { base: 1, offset: 6, type: 'inet_proto' },
-  'ip6 saddr': { base: 1, offset: 8, type: 'ipv6_addr' },
-  'ip6 daddr': { base: 1, offset: 24, type: 'ipv6_addr' },
-  'arp saddr ether': { base: 1, offset: 8, type: 'ether_addr' },
-  'arp saddr ip': { base: 1, offset: 14, type: 'ipv4_addr' },
-  'th sport': { base: 2, offset: 0, type: 'inet_service' },
-  'th dport': { base: 2, offset: 2, type: 'inet_service' },
-  'tcp sport': { base: 2, offset: 0, type: 'inet_service' },
-  'tcp dport': { base: 2, offset: 2, type: 'inet_service' },
-  'tcp flags': { base: 2, offset: 13, type: 'tcp_flag' },
-  'udp sport': { base: 2, offset: 0, type: 'inet_service' },
-  'udp dport': { base: 2, offset: 2, type: 'inet_service' },
-  'sctp sport': { base: 2, offset: 0, type: 'inet_service' },
-  'sctp dport': { base: 2, offset: 2, type: 'inet_service' },
-  'icmp type': { base: 2, offset: 0, type: 'icmp_type' },
-  'icmpv6 type': { base: 2, offset: 0, type: 'icmpv6_type' },
-} as const satisfies Record<string, { base: 0 | 1 | 2; offset: number; type: DataType }>
+  'ether daddr': { base: 0, offset: 0, type: 'ether_addr', name: [17, 1] },
+  'ether saddr': { base: 0, offset: 6, type: 'ether_addr', name: [17, 2] },
+  'ether type': { base: 0, offset: 12, type: 'ether_type', name: [17, 3] },
+  'ip protocol': { base: 1, offset: 9, type: 'inet_proto', name: [12, 9] },
+  'ip saddr': { base: 1, offset: 12, type: 'ipv4_addr', name: [12, 11] },
+  'ip daddr': { base: 1, offset: 16, type: 'ipv4_addr', name: [12, 12] },
+  'ip6 nexthdr': { base: 1, offset: 6, type: 'inet_proto', name: [13, 6] },
+  'ip6 saddr': { base: 1, offset: 8, type: 'ipv6_addr', name: [13, 8] },
+  'ip6 daddr': { base: 1, offset: 24, type: 'ipv6_addr', name: [13, 9] },
+  'arp saddr ether': { base: 1, offset: 8, type: 'ether_addr', name: [15, 6] },
+  'arp saddr ip': { base: 1, offset: 14, type: 'ipv4_addr', name: [15, 7] },
+  'th sport': { base: 2, offset: 0, type: 'inet_service', name: [11, 1] },
+  'th dport': { base: 2, offset: 2, type: 'inet_service', name: [11, 2] },
+  'tcp sport': { base: 2, offset: 0, type: 'inet_service', name: [8, 1] },
+  'tcp dport': { base: 2, offset: 2, type: 'inet_service', name: [8, 2] },
+  'tcp flags': { base: 2, offset: 13, type: 'tcp_flag', name: [8, 7] },
+  'udp sport': { base: 2, offset: 0, type: 'inet_service', name: [6, 1] },
+  'udp dport': { base: 2, offset: 2, type: 'inet_service', name: [6, 2] },
+  'sctp sport': { base: 2, offset: 0, type: 'inet_service', name: [10, 1] },
+  'sctp dport': { base: 2, offset: 2, type: 'inet_service', name: [10, 2] },
+  'icmp type': { base: 2, offset: 0, type: 'icmp_type', name: [4, 1] },
+  'icmpv6 type': { base: 2, offset: 0, type: 'icmpv6_type', name: [14, 1] },
+} as const satisfies Record<
+  string,
+  { base: 0 | 1 | 2; offset: number; type: DataType; name: readonly [protocol: number, field: number] }
+>
 export type PayloadField = keyof typeof PAYLOAD
 
 /** NFTA_FIB_F_*, in the order `nft` prints them. */

@@ -21,6 +21,9 @@ export interface SetDecl {
   /** One type, or the parts of a concatenation. */
   readonly key: readonly DataType[]
   readonly data?: readonly DataType[] | 'verdict'
+  /** What keys and data are, part by part, where the types alone do not say it: an integer has no width. Shown by `nft`
+   *  in place of the types. */
+  readonly typeof?: { readonly key: readonly Expr[]; readonly data?: readonly Expr[] }
   /** Keys may be ranges and prefixes. */
   readonly interval?: true
   /** Rules may add elements (`update`). */

@@ -1,5 +1,7 @@
 /** Tables in nft's language: as `nft -s list` prints them, and as single commands. nft(8). */
 
+import type { Expr } from './expression.ts'
+import { renderExpr } from './expression-text.ts'
 import { renderPriority } from './priority.ts'
 import type { BaseChain, Chain, Element, SetDecl, Statement, Table } from './ruleset.ts'
 import { setOf } from './statement.ts'
@@ -7,7 +9,13 @@ import { quoted, renderDuration, renderRule, renderStatement } from './statement
 import { sizeOf } from './transaction.ts'
 import { renderField, type Scalar } from './value.ts'
 
-const typeText = ({ key, data }: SetDecl): string => {
+const typeofText = ({ key, data }: NonNullable<SetDecl['typeof']>, table: Table): string => {
+  const text = (parts: readonly Expr[]): string => parts.map((part) => renderExpr(part, table)).join(' . ')
+  return `typeof ${text(key)}${data === undefined ? '' : ` : ${text(data)}`}`
+}
+
+const typeText = ({ key, data, typeof: parts }: SetDecl, table: Table): string => {
+  if (parts !== undefined) return typeofText(parts, table)
   const value = data === undefined ? '' : ` : ${data === 'verdict' ? data : data.join(' . ')}`
   return `type ${key.join(' . ')}${value}`
 }
@@ -23,11 +31,11 @@ const flagsOf = ({ interval, dynamic, timeout }: SetDecl): readonly string[] => 
 }
 
 /** The lines between a set's braces. */
-const setLines = (set: SetDecl): string[] => {
+const setLines = (set: SetDecl, table: Table): string[] => {
   const size = sizeOf(set)
   const flags = flagsOf(set)
   return [
-    typeText(set),
+    typeText(set, table),
     ...(size === undefined ? [] : [`size ${size}`]),
     ...(flags.length === 0 ? [] : [`flags ${flags.join(',')}`]),
     ...(set.counter === true ? ['counter'] : []),
@@ -77,7 +85,7 @@ const block = (head: string, lines: readonly string[]): string =>
 export const renderTable = (table: Table): string => {
   const comment = table.comment === undefined ? [] : [`\tcomment ${quoted(table.comment)}`]
   const blocks = [
-    ...table.sets.map((set) => block(`${kindOf(set)} ${set.name}`, setLines(set))),
+    ...table.sets.map((set) => block(`${kindOf(set)} ${set.name}`, setLines(set, table))),
     ...table.chains.map((chain) => block(`chain ${chain.name}`, chainLines(chain, table))),
   ]
   const head = [`table ${table.family} ${table.name} {`, ...comment].join('\n')
@@ -92,7 +100,7 @@ export const renderCommands = (table: Table): string[] => {
   const note = table.comment === undefined ? '' : ` ${body([`comment ${quoted(table.comment)}`])}`
   return [
     `add table ${at}${note}`,
-    ...table.sets.map((set) => `add ${kindOf(set)} ${at} ${set.name} ${body(setLines(set))}`),
+    ...table.sets.map((set) => `add ${kindOf(set)} ${at} ${set.name} ${body(setLines(set, table))}`),
     ...table.chains.map(({ rules: _, ...chain }) => {
       const lines = chainLines({ ...chain, rules: [] }, table)
       return `add chain ${at} ${chain.name}${lines.length === 0 ? '' : ` ${body(lines)}`}`

@@ -28,9 +28,11 @@ import {
 import { compileRule } from './compile.ts'
 import { type DataType, lengthOfTypes, numberOfTypes, specOf } from './datatype.ts'
 import { encodeElement } from './element.ts'
+import type { Expr } from './expression.ts'
 import { hookNumber, idOf } from './family.ts'
 import type { BaseChain, Chain, Element, SetDecl, Table, TableFamily } from './ruleset.ts'
 import { setOf } from './statement.ts'
+import { CONCAT_TYPEOF, encodeTypeof } from './typeof.ts'
 
 const commentOf = (comment: string | undefined): Uint8Array | undefined =>
   comment === undefined ? undefined : encodeComment(comment)
@@ -42,24 +44,20 @@ const byteOrderOf = (types: readonly DataType[]): number => {
   return specOf(type).order === 'host' ? 1 : 2
 }
 
-/** NFTNL_UDATA_SET_TYPEOF_EXPR: a concatenation (EXPR_CONCAT) whose parts are not given; NFTNL_UDATA_SET_TYPEOF_DATA. */
-const concatTypeof = (): Uint8Array =>
-  encodeUdata([
-    [0, u32(13)],
-    [1, new Uint8Array(0)],
-  ])
-
-const isConcat = (types: SetDecl['data']): types is readonly DataType[] =>
-  types !== undefined && types !== 'verdict' && types.length > 1
+/** What is known of a key's or of data's parts; nothing for a single one of a type. */
+const typeofUdata = (type: number, types: SetDecl['data'], parts: readonly Expr[] | undefined): Udata | undefined => {
+  if (parts !== undefined) return [type, encodeTypeof(parts)]
+  return types !== undefined && types !== 'verdict' && types.length > 1 ? [type, CONCAT_TYPEOF] : undefined
+}
 
 /** What stock `nft` keeps beside a set to print its types. */
-const setUserdata = ({ key, data, comment }: SetDecl): Uint8Array => {
+const setUserdata = ({ key, data, comment, typeof: parts }: SetDecl): Uint8Array => {
   const dataOrder = data === undefined || data === 'verdict' ? 0 : byteOrderOf(data)
   const list: (Udata | undefined)[] = [
     [NFTNL_UDATA_SET_KEYBYTEORDER, u32(byteOrderOf(key))],
     data === undefined ? undefined : [NFTNL_UDATA_SET_DATABYTEORDER, u32(dataOrder)],
-    key.length > 1 ? [NFTNL_UDATA_SET_KEY_TYPEOF, concatTypeof()] : undefined,
-    isConcat(data) ? [NFTNL_UDATA_SET_DATA_TYPEOF, concatTypeof()] : undefined,
+    typeofUdata(NFTNL_UDATA_SET_KEY_TYPEOF, key, parts?.key),
+    typeofUdata(NFTNL_UDATA_SET_DATA_TYPEOF, data, parts?.data),
     data === undefined ? undefined : [NFTNL_UDATA_SET_DATA_INTERVAL, u32(0)],
     comment === undefined ? undefined : commentUdata(comment, NFTNL_UDATA_SET_COMMENT),
   ]

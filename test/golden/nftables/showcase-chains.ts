@@ -170,6 +170,14 @@ export const nat: readonly Chain[] = [
       of({ kind: 'dnat', family: 'ip', to: mapOf(concatOf(meta('l4proto'), payload('th dport')), 'targets') }),
       of({ kind: 'dnat', family: 'ip6', to: mapOf(concatOf(meta('l4proto'), payload('th dport')), 'targets6') }),
       of({ kind: 'dnat', family: 'ip', to: mapOf(mark, 'address-of'), flags: ['fully-random'] }),
+      of({
+        kind: 'dnat',
+        family: 'ip',
+        to: mapOf(
+          concatOf(payload('ip daddr'), meta('l4proto'), payload('th dport'), numgen('random', 5)),
+          'endpoints',
+        ),
+      }),
       of(equals(tcpPort, 81), { kind: 'redirect', port: value('inet_service', 8081) }),
       of({ kind: 'redirect' }),
     ],

@@ -1,3 +1,5 @@
+/** Sets and maps of every type and kind, and elements for them. */
+import { ct, meta, numgen, payload } from '../../../netfilter/expression.ts'
 import type { Element, SetDecl } from '../../../netfilter/ruleset.ts'
 import { drop, goTo } from '../../../netfilter/statement.ts'
 
@@ -25,6 +27,17 @@ export const SETS: readonly SetDecl[] = [
   { name: 'affinity', key: ['ipv4_addr'], data: ['ipv4_addr'], dynamic: true, timeout: 0, size: 1000 },
   { name: 'expiring', key: ['ipv4_addr'], timeout: 93784 },
   { name: 'counted', key: ['ipv4_addr'], counter: true },
+  {
+    name: 'endpoints',
+    key: ['ipv4_addr', 'inet_proto', 'inet_service', 'integer'],
+    data: ['ipv4_addr', 'inet_service'],
+    typeof: {
+      key: [payload('ip daddr'), meta('l4proto'), payload('th dport'), numgen('random', 65536)],
+      data: [payload('ip daddr'), payload('th dport')],
+    },
+  },
+  { name: 'marked', key: ['mark', 'mark'], typeof: { key: [meta('mark'), ct('mark')] } },
+  { name: 'sources', key: ['ipv6_addr'], data: ['mark'], typeof: { key: [payload('ip6 saddr')], data: [ct('mark')] } },
 ]
 
 export const ELEMENTS: Readonly<Record<string, readonly Element[]>> = {
@@ -50,5 +63,6 @@ export const ELEMENTS: Readonly<Record<string, readonly Element[]>> = {
     { key: ['192.0.2.1', 'tcp', 80], data: goTo('empty') },
     { key: ['192.0.2.1', 'tcp', 81], data: drop, comment: 'no endpoint' },
   ],
+  endpoints: [{ key: ['10.96.0.1', 'tcp', 80, 3], data: ['10.0.0.2', 8080] }],
   expiring: [{ key: ['192.0.2.1'], timeout: 50_000 }],
 }
