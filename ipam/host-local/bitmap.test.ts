@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ipNumber, parseIp } from '../../addr/ip.ts'
-import { bitOf, type Chunks, chunkName, clearBit, firstClear, markUsed, searchOf, setBit } from './bitmap.ts'
+import { bitOf, type Chunks, chunkName, clearBit, firstClear, markerOf, searchOf, setBit } from './bitmap.ts'
 
 const number = (text: string): bigint => ipNumber(parseIp(text))
 
@@ -42,13 +42,14 @@ test('setBit() and clearBit() change one bit', () => {
 const search = (chunks: Chunks) => searchOf((name) => chunks.get(name))
 const marked = (...addresses: readonly string[]): Chunks => {
   const chunks: Chunks = new Map()
-  for (const address of addresses) markUsed(chunks, number(address), address.includes(':') ? 6 : 4)
+  const mark = markerOf(chunks)
+  for (const address of addresses) mark(number(address), address.includes(':') ? 6 : 4)
   return chunks
 }
 
 test('searchOf() finds the first that is not marked, over the border of chunks', () => {
   const chunks: Chunks = new Map([[chunkName(number('10.1.0.0'), 4), new Uint8Array(4096).fill(0xff)]])
-  markUsed(chunks, number('10.1.128.0'), 4)
+  markerOf(chunks)(number('10.1.128.0'), 4)
   expect(search(chunks)(number('10.1.0.2'), number('10.1.255.254'), 4)).toBe(number('10.1.128.1'))
   expect(search(chunks)(number('10.1.0.2'), number('10.1.128.0'), 4)).toBeUndefined()
   expect(search(chunks)(number('10.1.0.2'), number('10.1.127.255'), 4)).toBeUndefined()

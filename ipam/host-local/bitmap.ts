@@ -49,12 +49,23 @@ export const firstClear = (bits: Uint8Array, from: number, to: number): number =
 /** Chunks by name, in memory. */
 export type Chunks = Map<string, Uint8Array>
 
-/** Marks `n` as reserved. */
-export const markUsed = (chunks: Chunks, n: bigint, family: Family): void => {
+/** The chunk of `n` in `chunks`, which has it from now on. */
+const chunkIn = (chunks: Chunks, n: bigint, family: Family): Uint8Array => {
   const name = chunkName(n, family)
   const bits = chunks.get(name) ?? new Uint8Array(CHUNK_BYTES)
-  setBit(bits, bitOf(n))
   chunks.set(name, bits)
+  return bits
+}
+
+/** A function that marks addresses in `chunks` as reserved. Neighbours in a row cost least: one chunk is remembered. */
+export const markerOf = (chunks: Chunks): ((n: bigint, family: Family) => void) => {
+  let bits: Uint8Array | undefined
+  let end: bigint | undefined
+  return (n, family) => {
+    if (bits === undefined || chunkEnd(n) !== end) bits = chunkIn(chunks, n, family)
+    end = chunkEnd(n)
+    setBit(bits, bitOf(n))
+  }
 }
 
 /** A search of chunks that `load` gives; one that it does not know has nothing reserved. */

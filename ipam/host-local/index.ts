@@ -11,7 +11,7 @@ import { isPresent, remove } from './file.ts'
 import type { Header } from './header.ts'
 import { makeFolder, type Network } from './network.ts'
 import { type Rebuilt, rebuild } from './rebuild.ts'
-import { encodeSlot, epochOf, hashKey } from './slot.ts'
+import { encodeEpoch, encodeSlot, epochOf, hashKey } from './slot.ts'
 import { openTable, readTable, type TableFile, writeTable } from './table-file.ts'
 import { openUsed, replaceUsed } from './used.ts'
 
@@ -63,7 +63,8 @@ const commit = (network: Network, table: TableFile): void => {
 
 const indexOf = (network: Network, table: TableFile): Index => {
   const used = openUsed(network.index)
-  const { boot, machine, walked } = table.header()
+  const { walked } = table.header()
+  const epoch = encodeEpoch(table.header())
   const mark = (address: Ip, isUsed: boolean): void => used.mark(ipNumber(address), familyOf(address), isUsed)
   return {
     walked,
@@ -71,7 +72,7 @@ const indexOf = (network: Network, table: TableFile): Index => {
     find: (key) => table.find(hashKey(key)),
     insert: (key, address) => {
       const hash = hashKey(key)
-      table.insert(hash, encodeSlot(hash, address, { boot, machine }))
+      table.insert(hash, encodeSlot(hash, address, epoch))
       mark(address, true)
     },
     remove: (key, address) => {

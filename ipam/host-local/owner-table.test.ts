@@ -4,7 +4,18 @@ import { type Ip, ipOfNumber, parseIp } from '../../addr/ip.ts'
 import { hexBytes } from '../../addr/mac.ts'
 import { hexOf } from './hex.ts'
 import { enlarged, type OwnerTable, pageAt, pageCountFor, placesOf, tableBuilder } from './owner-table.ts'
-import { emptySlot, encodeSlot, epochOf, hashKey, PAGE, SLOTS, slotsOf, UNKNOWN } from './slot.ts'
+import {
+  decodeEpoch,
+  emptySlot,
+  encodeEpoch,
+  encodeSlot,
+  epochOf,
+  hashKey,
+  PAGE,
+  SLOTS,
+  slotsOf,
+  UNKNOWN,
+} from './slot.ts'
 
 const BOOT = 'b'.repeat(32)
 const MACHINE = '0123456789abcdef'.repeat(2)
@@ -20,15 +31,15 @@ const tableOf = (
   pages = pageCountFor(2 * entries.length),
 ) => {
   const builder = tableBuilder(pages)
-  for (const [key, address] of entries) builder.add(encodeSlot(hashKey(key), address, epoch))
+  for (const [key, address] of entries) builder.add(encodeSlot(hashKey(key), address, encodeEpoch(epoch)))
   return builder.build()
 }
 
 test('a slot keeps an address of either family and its epoch', () => {
   for (const address of ['10.1.2.3', 'fd00::1', '255.255.255.255', '::1'] as const) {
     const page = new Uint8Array(PAGE)
-    page.set(encodeSlot(hashKey('k'), parseIp(address), epoch), 3 * 64)
-    expect(slotsOf(page, hashKey('k')).map((slot) => [slot.index, slot.address, slot.epoch()])).toEqual([
+    page.set(encodeSlot(hashKey('k'), parseIp(address), encodeEpoch(epoch)), 3 * 64)
+    expect(slotsOf(page, hashKey('k')).map((slot) => [slot.index, slot.address, decodeEpoch(slot.epoch)])).toEqual([
       [3, address, epoch],
     ])
     expect(slotsOf(page, hashKey('other'))).toEqual([])
@@ -38,7 +49,8 @@ test('a slot keeps an address of either family and its epoch', () => {
 test('emptySlot() is the first that is empty, undefined in a full page', () => {
   const page = new Uint8Array(PAGE)
   expect(emptySlot(page)).toBe(0)
-  for (let i = 0; i < SLOTS; i++) page.set(encodeSlot(hashKey(`${i}`), parseIp('10.0.0.1'), UNKNOWN), i * 64)
+  for (let i = 0; i < SLOTS; i++)
+    page.set(encodeSlot(hashKey(`${i}`), parseIp('10.0.0.1'), encodeEpoch(UNKNOWN)), i * 64)
   expect(emptySlot(page)).toBeUndefined()
   page.fill(0, 5 * 64, 6 * 64)
   expect(emptySlot(page)).toBe(5)

@@ -1,10 +1,10 @@
 /** The index made anew from the reservations themselves, of which those that are left over are removed on the way. */
 import { familyOf, type Ip, ipNumber } from '../../addr/ip.ts'
 import { epochToNote, isOutdated, type Present } from './age.ts'
-import { type Chunks, markUsed } from './bitmap.ts'
+import { type Chunks, markerOf } from './bitmap.ts'
 import { remove } from './file.ts'
 import { type OwnerTable, pageAt, pageCountFor, placesOf, tableBuilder } from './owner-table.ts'
-import { type Epoch, encodeSlot, hashKey, PAGE, slotsOf, UNKNOWN } from './slot.ts'
+import { decodeEpoch, encodeEpoch, encodeSlot, hashKey, isSame, PAGE, slotsOf, UNKNOWN } from './slot.ts'
 import { type Reservation, readReservation, reservedIn } from './walk.ts'
 
 export interface Rebuilt {
@@ -14,10 +14,11 @@ export interface Rebuilt {
   readonly failures: readonly unknown[]
 }
 
-const epochIn = ({ pages, reach }: OwnerTable, hash: Uint8Array, address: Ip): Epoch | undefined => {
-  const places = placesOf(hash, pages.length / PAGE, reach)
-  const slots = places.flatMap((page) => slotsOf(pageAt(pages, page), hash))
-  return slots.find((slot) => slot.address === address)?.epoch()
+/** What a table noted of a reservation's age, as bytes. */
+const epochIn = ({ pages, reach }: OwnerTable, hash: Uint8Array, address: Ip): Uint8Array | undefined => {
+  for (const page of placesOf(hash, pages.length / PAGE, reach))
+    for (const slot of slotsOf(pageAt(pages, page), hash)) if (slot.address === address) return slot.epoch
+  return undefined
 }
 
 /** Whether the reservation was removed; a reason why not goes to `failures`. */
@@ -41,18 +42,23 @@ export const rebuild = (
 ): Rebuilt => {
   const addresses = reservedIn(folder)
   const chunks: Chunks = new Map()
+  const mark = markerOf(chunks)
   const failures: unknown[] = []
-  const builder = tableBuilder(pageCountFor(2 * (addresses.length + 1)))
+  const builder = tableBuilder(pageCountFor(addresses.length + 1))
+  const now = encodeEpoch(present.now)
   for (const address of addresses) {
     const reservation = readReservation(folder, address)
     if (reservation === undefined) continue
     const { key, mtime } = reservation
     const hash = hashKey(key ?? '')
-    const epoch = earlier === undefined ? undefined : epochIn(earlier, hash, address)
+    const noted = earlier === undefined ? undefined : epochIn(earlier, hash, address)
+    // nearly all are of this boot: no need to make text of that
+    const epoch = noted === undefined ? undefined : isSame(noted, now) ? present.now : decodeEpoch(noted)
     const isLeftOver = key === '' || (key !== undefined && (isUnwanted(key) || isOutdated({ epoch, mtime }, present)))
     if (isLeftOver && isRemoved(reservation, failures)) continue
-    markUsed(chunks, ipNumber(address), familyOf(address))
-    if (key) builder.add(encodeSlot(hash, address, epochToNote(epoch, present) ?? UNKNOWN))
+    mark(ipNumber(address), familyOf(address))
+    const note = epochToNote(epoch, present) ?? UNKNOWN
+    if (key) builder.add(encodeSlot(hash, address, note === present.now ? now : encodeEpoch(note)))
   }
   return { table: builder.build(), chunks, failures }
 }

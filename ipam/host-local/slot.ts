@@ -40,13 +40,20 @@ export const placeWords = (hash: Uint8Array): { readonly first: number; readonly
   return { first: words[0] ?? 0, second: words[1] ?? 0 }
 }
 
-export const encodeSlot = (hash: Uint8Array, address: Ip, { boot, machine }: Epoch): Uint8Array => {
+/** The 32 bytes a slot ends with. */
+export const encodeEpoch = ({ boot, machine }: Epoch): Uint8Array => hexBytes(boot + machine)
+export const decodeEpoch = (bytes: Uint8Array): Epoch => ({
+  boot: hexOf(bytes.subarray(0, ID)),
+  machine: hexOf(bytes.subarray(ID)),
+})
+
+export const encodeSlot = (hash: Uint8Array, address: Ip, epoch: Uint8Array): Uint8Array => {
   const slot = new Uint8Array(SLOT)
   const bytes = ipBytes(address)
   slot.set(hash)
   if (bytes.length < ID) slot.fill(0xff, ID + 10, ID + 12) // ::ffff:0:0/96
   slot.set(bytes, 2 * ID - bytes.length)
-  slot.set(hexBytes(boot + machine), 2 * ID)
+  slot.set(epoch, 2 * ID)
   return slot
 }
 
@@ -55,12 +62,25 @@ export interface Slot {
   /** Index in its page. */
   readonly index: number
   readonly address: Ip
-  readonly epoch: () => Epoch
+  /** As `encodeEpoch` gives it. */
+  readonly epoch: Uint8Array
 }
 
 const slotAt = (page: Uint8Array, index: number): Slot => {
-  const field = (n: number): Uint8Array => page.subarray(index * SLOT + n * ID, index * SLOT + (n + 1) * ID)
-  return { index, address: ipOf(field(1)), epoch: () => ({ boot: hexOf(field(2)), machine: hexOf(field(3)) }) }
+  const at = index * SLOT
+  return {
+    index,
+    address: ipOf(page.subarray(at + ID, at + 2 * ID)),
+    epoch: page.subarray(at + 2 * ID, at + SLOT),
+  }
+}
+
+/** Whether both hold the same bytes, at positions that are multiples of four. */
+export const isSame = (a: Uint8Array, b: Uint8Array): boolean => {
+  const [left, right] = [wordsOf(a), wordsOf(b)]
+  let at = 0
+  while (at < left.length && left[at] === right[at]) at++
+  return at === left.length && at === right.length
 }
 
 /** Indexes of the slots that begin with these 16 bytes. */
