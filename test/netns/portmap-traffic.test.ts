@@ -117,7 +117,7 @@ test('conditions limit a network, and those of one network leave the ports of an
   const [a, b, c] = [podOf(bed, 0, [tcp(8080)]), podOf(bed, 1, [tcp(8080)]), podOf(bed, 2, [tcp(8082)])]
   const results = [add(inner, a), add(outer, b), add(list(bed), c)]
   const stops = ['a', 'b', 'c'].map((name, i) => listen(bed.pods[i] ?? '', name, 80))
-  const from = (place: string, port: number) => ask({ from: place, to: NODE_IPV4, port, patience: 0.5 }).split(' ')[0]
+  const from = (place: string, port: number) => ask({ from: place, to: NODE_IPV4, port }).split(' ')[0]
   expect([from(bed.outside, 8080), from(bed.pods[2] ?? '', 8080), from(bed.outside, 8082)]).toEqual(['b', 'a', 'c'])
   expect(check(inner, a, results[0])).toEqual([0, 0])
   expect(del(inner, a, results[0])).toEqual([0, 0])

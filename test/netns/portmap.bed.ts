@@ -17,14 +17,19 @@ export interface Published {
 }
 
 /** The network `net<index>` on the bridge `cni<index>`: 10.9.<index>.0/24 and fd00:9:<index>::/64. */
-export const list = (bed: NodeBed, portmap: object = {}, index = 0): ConfList => ({
+export const list = (
+  bed: NodeBed,
+  portmap: object = {},
+  index = 0,
+  gateway: object = { isDefaultGateway: true },
+): ConfList => ({
   cniVersion: '1.1.0',
   name: `net${index}`,
   plugins: [
     {
       type: 'bridge',
       bridge: `cni${index}`,
-      ...(index === 0 ? { isDefaultGateway: true } : { isGateway: true }),
+      ...gateway,
       hairpinMode: true,
       ipam: {
         type: 'host-local',
