@@ -121,6 +121,7 @@ const probe =
 
 const preview = (conf: HostLocalConf, call: Call): Preview => {
   const folder = folderOf(placeOf(conf, call))
+  isFolder(folder)
   const chosen = chooseAll(conf.sets, assignRequests(conf), (set) => readLast(folder, set), probe(folder))
   const choices = chosen.map((choice, i) => {
     if (choice === undefined) throw exhaustion(conf.sets[i] ?? [], i, folder)

@@ -1,5 +1,6 @@
 /** IPAM plugins called in this process, on a machine that the test makes up, and a data folder of its own. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { expect } from 'vitest'
 import type { Call, JsonObject, Verb } from '../../cni/plugin.ts'
 import type { Result } from '../../cni/result.ts'
 import { type Machine, thisMachine } from '../../ipam/host-local/machine.ts'
@@ -23,6 +24,16 @@ export const callOf = (verb: Verb, containerID: string, json: JsonObject, rest: 
   delegate: () => undefined,
   ...rest,
 })
+
+/** Five addresses; and as many of each family. */
+export const SMALL = { ranges: [[{ subnet: '10.1.0.0/29' }]] }
+export const DUAL = { ranges: [[{ subnet: '10.1.0.0/29' }], [{ subnet: 'fd00::/125' }]] }
+
+export const firstOf = (result: Result): string | undefined => result.ips?.[0]?.address
+
+/** Matches an error with this code whose message holds these parts, in order. */
+export const cniError = (code: number, ...parts: readonly string[]): object =>
+  expect.objectContaining({ name: 'CniError', code, message: expect.stringMatching(parts.join('.*')) })
 
 /** A machine whose clock began before anything the test does. */
 export const machineOf = (rest: Partial<Machine> = {}): Machine => ({ ...thisMachine, bootTime: () => 0, ...rest })
