@@ -11,10 +11,6 @@ export interface Tbf {
 
 const USEC_PER_SEC = 1e6
 const U32 = 2 ** 32
-const CELLS = 256
-/** 2 ^ 3 bytes in a cell: the smallest for which 256 cells cover the default MTU of 2047 bytes. */
-const CELL_LOG = 3
-
 /** The filter of a bandwidth in bits per second and bits, in which a packet waits no longer than `latency` ms. */
 export const tbfOf = (rateBits: number, burstBits: number, latency: number): Tbf => {
   const rate = Math.floor(rateBits / 8)
@@ -35,13 +31,6 @@ const ticksOf = (rate: number, size: number, ticksPerUsec: number): number =>
 /** tc_tbf_qopt.buffer as tc sends it. The kernel goes by TCA_TBF_BURST instead. */
 export const tbfBuffer = ({ rate, burst }: Tbf, ticksPerUsec: number): number =>
   ticksOf(Math.min(rate, U32 - 1), burst, ticksPerUsec)
-
-/** TCA_TBF_RTAB: for each cell the ticks that a packet of its size takes; 1024 bytes. Kernels before 3.8 look it up. */
-export const rateTable = (rate: number, ticksPerUsec: number): Uint8Array => {
-  const table = new Uint32Array(CELLS)
-  for (let i = 0; i < CELLS; i++) table[i] = ticksOf(rate, (i + 1) << CELL_LOG, ticksPerUsec)
-  return new Uint8Array(table.buffer)
-}
 
 /** True when `buffer`, ticks that a full bucket lasts modulo 2^32, is that of `tbf`, whoever set it: upstream's bandwidth
  *  plugin gives whole microseconds, the kernel multiplies bytes by a factor of 31 bits. */

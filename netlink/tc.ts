@@ -6,7 +6,6 @@ import {
   type Attr,
   type Attrs,
   be16,
-  concat,
   decodeAttrs,
   encodeAttrs,
   type Message,
@@ -22,12 +21,10 @@ import {
   readU16,
   readU32,
   readU64,
-  u16,
-  u32,
   u64,
 } from './message.ts'
 import type { NetlinkSocket } from './socket.ts'
-import { rateTable, type Tbf, tbfBuffer } from './tbf.ts'
+import { type Tbf, tbfBuffer } from './tbf.ts'
 
 const RTM_NEWQDISC = 36
 const RTM_DELQDISC = 37
@@ -44,7 +41,6 @@ const TCA_KIND = 1
 const TCA_OPTIONS = 2
 const TCA_TBF_PARMS = 1
 const TCA_TBF_RATE64 = 4
-const TCA_TBF_RTAB = 2
 const TCA_TBF_BURST = 6
 const TCA_U32_CLASSID = 1
 const TCA_U32_SEL = 5
@@ -56,7 +52,6 @@ const TCA_EGRESS_REDIR = 1
 const TC_ACT_STOLEN = 4
 const TC_U32_TERMINAL = 1
 const ETH_P_ALL = 3
-const TC_LINKLAYER_ETHERNET = 1
 const TCMSG_SIZE = 20
 const U32_MAX = 0xffffffff
 
@@ -78,22 +73,26 @@ export interface Redirect {
   readonly to: number
 }
 
+/** Numbers as u32 in host order, one after the other. */
+const words = (numbers: readonly number[]): Uint8Array => new Uint8Array(new Uint32Array(numbers).buffer)
+
 /** struct tcmsg. */
 const tcmsg = (link: number, handle: number, parent: number, info = 0): Uint8Array =>
-  concat(u32(0), u32(link), u32(handle), u32(parent), u32(info))
+  words([0, link, handle, parent, info])
 
 /** Attributes as tc nests them: without NLA_F_NESTED. */
 const nest = (...attrs: readonly Attr[]): Uint8Array => encodeAttrs(attrs)
 
 const NEW = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
 
-/** struct tc_ratespec of a rate table with cells of 8 bytes. */
-const ratespec = (rate: number): Uint8Array =>
-  concat(Uint8Array.of(3, TC_LINKLAYER_ETHERNET), u16(0), u16(0xffff), u16(0), u32(Math.min(rate, U32_MAX)))
+/** struct tc_ratespec: cells of 2^3 bytes, Ethernet, an alignment of -1, as of the rate table that tc sends for kernels before
+ *  3.8. With a link layer stated, later ones do not look at the table: it is left out, computing it takes 0.25 ms. */
+const RATESPEC = [0x103, 0xffff]
+const NO_PEAK_RATE = [0, 0, 0]
 
-/** struct tc_tbf_qopt without a peak rate. */
+/** struct tc_tbf_qopt. */
 const tbfOptions = (tbf: Tbf, ticksPerUsec: number): Uint8Array =>
-  concat(ratespec(tbf.rate), new Uint8Array(12), u32(tbf.limit), u32(tbfBuffer(tbf, ticksPerUsec)), u32(0))
+  words([...RATESPEC, Math.min(tbf.rate, U32_MAX), ...NO_PEAK_RATE, tbf.limit, tbfBuffer(tbf, ticksPerUsec), 0])
 
 /** `tc qdisc add dev LINK root handle 1: tbf rate R burst B limit L`. TCA_TBF_BURST states the bucket in bytes, so that a
  *  bucket that lasts longer than 2^32 ticks (275 s) is not cut off. */
@@ -109,7 +108,6 @@ export const newTbf = (link: number, tbf: Tbf, ticksPerUsec: number): Message =>
         [TCA_TBF_PARMS, tbfOptions(tbf, ticksPerUsec)],
         [TCA_TBF_BURST, tbf.burst],
         ...(tbf.rate > U32_MAX ? [[TCA_TBF_RATE64, u64(BigInt(tbf.rate))] as const] : []),
-        [TCA_TBF_RTAB, rateTable(tbf.rate, ticksPerUsec)],
       ),
     ],
   ],
@@ -131,8 +129,8 @@ export const delQdisc = (link: number, parent: QdiscParent): Message => ({
   attrs: parent === 'root' ? [] : [[TCA_KIND, 'ingress']],
 })
 
-/** struct tc_u32_sel with one key that matches everything. */
-const matchAll = (): Uint8Array => concat(Uint8Array.of(TC_U32_TERMINAL, 0, 1, 0), new Uint8Array(28))
+/** struct tc_u32_sel with one key, struct tc_u32_key, that matches everything. */
+const matchAll = (): Uint8Array => words([TC_U32_TERMINAL | (1 << 16), 0, 0, 0, 0, 0, 0, 0])
 
 const redirectAction = (to: number): Attr => [
   TCA_U32_ACT,
@@ -140,15 +138,7 @@ const redirectAction = (to: number): Attr => [
     1,
     nest(
       [TCA_ACT_KIND, 'mirred'],
-      [
-        TCA_ACT_OPTIONS,
-        [
-          [
-            TCA_MIRRED_PARMS,
-            concat(u32(0), u32(0), u32(TC_ACT_STOLEN), u32(0), u32(0), u32(TCA_EGRESS_REDIR), u32(to)),
-          ],
-        ],
-      ],
+      [TCA_ACT_OPTIONS, [[TCA_MIRRED_PARMS, words([0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, to])]]],
     ),
   ]),
 ]

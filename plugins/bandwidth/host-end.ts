@@ -42,6 +42,7 @@ export const findHostEnd = (call: Call, kernel: Kernel): Link => {
   const pod = getLink(kernel.route('pod'), call.ifName)
   const host = pod === undefined ? recordedEnd(call, kernel) : peerOf(pod, kernel)
   if (host === undefined) throw notFound(call, pod)
+  kernel.indexes.set(`node/${host.name}`, host.index)
   return host
 }
 

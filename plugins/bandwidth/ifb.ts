@@ -1,9 +1,9 @@
 /** The links that stand in for a container's output. A link can hold back only what leaves it, so what a container sends is
  *  redirected through a link of kind ifb, one for each attachment. */
-import { localMacOf, type Mac } from '../../addr/mac.ts'
+import { hexBytes, localMacOf, type Mac } from '../../addr/mac.ts'
 import type { AttachmentId } from '../../cni/plugin.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { commentOf, hashOf, linkNameOf, networkPrefix, type Owner } from '../../kernel/owner.ts'
+import { commentOf, linkNameOf, networkPrefix, type Owner } from '../../kernel/owner.ts'
 import { sha512 } from '../../native/addon.ts'
 import { dumpLinks, getLink, type Link } from '../../netlink/link.ts'
 import { getRedirects } from '../../netlink/tc.ts'
@@ -14,29 +14,32 @@ const UPSTREAM_NAME = /^bwp[0-9a-f]{12}$/
 /** An attachment's ifb, or the one that upstream's plugin made for it. */
 export interface Ifb {
   readonly name: string
-  /** Podwire made it: it has a derived address, and its owner as alias. */
-  readonly owned: boolean
+  /** Derived from the name's digits; undefined for upstream's, whose address is the kernel's choice. */
+  readonly mac?: Mac
 }
 
-export const ifbOf = (owner: Owner): Ifb => ({ name: linkNameOf(PREFIX, owner), owned: true })
+export const ifbOf = (owner: Owner): Ifb => {
+  const name = linkNameOf(PREFIX, owner)
+  return { name, mac: localMacOf(hexBytes(name.slice(PREFIX.length))) }
+}
 
 const upstreamName = ({ network, containerID }: Omit<Owner, 'ifName'>): string =>
   PREFIX + sha512(network + containerID).slice(0, 12)
 
 /** The name upstream derives, from network and container alone: all of a container's attachments to a network share it. */
-export const upstreamIfbOf = (owner: Owner): Ifb => ({ name: upstreamName(owner), owned: false })
+export const upstreamIfbOf = (owner: Owner): Ifb => ({ name: upstreamName(owner) })
 
-export const ifbMac = (owner: Owner): Mac => {
-  const octets = hashOf(12, 'ifb', owner.network, owner.containerID, owner.ifName).match(/../g) ?? []
-  return localMacOf(Uint8Array.from(octets, (octet) => Number.parseInt(octet, 16)))
+/** The ifb that upstream's plugin made for the container; undefined when there is none. */
+export const findUpstreamIfb = (owner: Owner, kernel: Kernel): Ifb | undefined => {
+  const upstream = upstreamIfbOf(owner)
+  return isUpstreamIfb(getLink(kernel.route('node'), upstream.name)) ? upstream : undefined
 }
 
 /** The one of an attachment's two possible ifbs that is there; its own when none is. */
 export const presentIfb = (owner: Owner, kernel: Kernel): Ifb => {
   const own = ifbOf(owner)
-  const upstream = upstreamIfbOf(owner)
-  const node = kernel.route('node')
-  return getLink(node, own.name) === undefined && isUpstreamIfb(getLink(node, upstream.name)) ? upstream : own
+  if (getLink(kernel.route('node'), own.name) !== undefined) return own
+  return findUpstreamIfb(owner, kernel) ?? own
 }
 
 /** Upstream's plugin leaves the alias empty. */

@@ -9,11 +9,12 @@ import { apply, requireNoDrift } from '../../kernel/apply.ts'
 import { type Kernel, withKernel } from '../../kernel/kernel.ts'
 import { removeLink } from '../../kernel/link-settings.ts'
 import { ownerOf } from '../../kernel/owner.ts'
-import { NetlinkError } from '../../netlink/error.ts'
+import { isNotFound, NetlinkError } from '../../netlink/error.ts'
+import { delLink } from '../../netlink/link.ts'
 import { requireLinkKind, requireTbf } from '../../netlink/probe.ts'
 import { type BandwidthConf, parseConf } from './conf.ts'
 import { findHostEnd, type HostEnd, presumedHostEnd } from './host-end.ts'
-import { ifbOf, presentIfb, staleIfbs } from './ifb.ts'
+import { findUpstreamIfb, ifbOf, presentIfb, staleIfbs } from './ifb.ts'
 import { planBandwidth, resultOf } from './plan.ts'
 
 const isUnlimited = ({ ingress, egress }: BandwidthConf): boolean => ingress === undefined && egress === undefined
@@ -27,7 +28,7 @@ const previewAt = (
   const ifb = ifbOf(owner)
   return {
     plan: planBandwidth(conf, owner, host, ifb),
-    result: resultOf(conf, owner, ifb, requirePrevResult(call)),
+    result: resultOf(conf, ifb, requirePrevResult(call)),
   }
 }
 
@@ -49,13 +50,26 @@ const check = (conf: BandwidthConf, call: Call): void => {
   })
 }
 
+/** Whether an ifb of our own was there to be removed. */
+const removeOwnIfb = (call: Call, kernel: Kernel): boolean => {
+  const { name } = ifbOf(ownerOf(call))
+  try {
+    kernel.route('node').request(`ip link del ${name}`, delLink(name))
+    return true
+  } catch (error) {
+    if (isNotFound(error)) return false
+    throw error
+  }
+}
+
 /** The ifb alone: everything else goes with the container's veth pair. Upstream's is removed unless prevResult shows that
  *  it is another attachment's. */
 const removeIfb = (call: Call, kernel: Kernel): void => {
-  const ifb = presentIfb(ownerOf(call), kernel)
+  if (removeOwnIfb(call, kernel)) return
+  const upstream = findUpstreamIfb(ownerOf(call), kernel)
   const interfaces = call.prevResult?.interfaces
-  if (ifb.owned || interfaces === undefined || interfaces.some(({ name }) => name === ifb.name))
-    removeLink('node', ifb.name, kernel)
+  if (upstream !== undefined && (interfaces === undefined || interfaces.some(({ name }) => name === upstream.name)))
+    removeLink('node', upstream.name, kernel)
 }
 
 const del = (_conf: BandwidthConf, call: Call): void => withKernel('', (kernel) => removeIfb(call, kernel))

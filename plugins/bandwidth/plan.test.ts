@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { renderPlan } from '../../kernel/apply.ts'
 import type { Owner } from '../../kernel/owner.ts'
-import { ifbMac, ifbOf, upstreamIfbOf } from './ifb.ts'
+import { ifbOf, upstreamIfbOf } from './ifb.ts'
 import { planBandwidth, resultOf } from './plan.ts'
 
 const owner: Owner = { network: 'pods', containerID: 'c1', ifName: 'eth0' }
@@ -11,7 +11,7 @@ const limit = { rate: 8_000_000, burst: 1_000_000 }
 
 const INGRESS = 'tc qdisc add dev veth0 root handle 1: tbf rate 1000000bps burst 125000b limit 150000b'
 const EGRESS = [
-  `ip link add ${ifb.name} address ${ifbMac(owner)} mtu 1450 type ifb`,
+  `ip link add ${ifb.name} address ${ifb.mac} mtu 1450 type ifb`,
   `ip link set ${ifb.name} alias pods/c1/eth0 up`,
   `tc qdisc add dev ${ifb.name} root handle 1: tbf rate 1000000bps burst 125000b limit 150000b`,
   'tc qdisc add dev veth0 ingress',
@@ -48,9 +48,9 @@ test('ifbOf() tells two interfaces of one container apart, and any two splits of
 
 test('resultOf() adds the ifb behind the interfaces, and passes the result itself on without one', () => {
   const prevResult = { interfaces: [{ name: 'veth0' }, { name: 'eth0', sandbox: '/run/netns/x' }] }
-  expect(resultOf({ ingress: limit, egress: undefined }, owner, ifb, prevResult)).toBe(prevResult)
-  expect(resultOf({ ingress: undefined, egress: limit }, owner, ifb, prevResult).interfaces).toEqual([
+  expect(resultOf({ ingress: limit, egress: undefined }, ifb, prevResult)).toBe(prevResult)
+  expect(resultOf({ ingress: undefined, egress: limit }, ifb, prevResult).interfaces).toEqual([
     ...prevResult.interfaces,
-    { name: ifb.name, mac: ifbMac(owner) },
+    { name: ifb.name, mac: ifb.mac },
   ])
 })

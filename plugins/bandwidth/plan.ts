@@ -6,7 +6,7 @@ import type { Fact, Plan } from '../../kernel/plan.ts'
 import { tbfOf } from '../../netlink/tbf.ts'
 import type { BandwidthConf, Limit } from './conf.ts'
 import type { HostEnd } from './host-end.ts'
-import { type Ifb, ifbMac } from './ifb.ts'
+import type { Ifb } from './ifb.ts'
 
 /** Milliseconds that a packet waits at most before it is dropped: upstream's. */
 const LATENCY = 25
@@ -19,12 +19,12 @@ const shaped = (dev: string, { rate, burst }: Limit): Fact => ({
 })
 
 /** The MTU is given at birth only: the one of the pair may be changed later. */
-const ifbLink = (owner: Owner, ifb: Ifb, { mtu }: HostEnd): Fact => ({
+const ifbLink = (owner: Owner, { name, mac }: Ifb, { mtu }: HostEnd): Fact => ({
   kind: 'link',
   ns: 'node',
-  name: ifb.name,
+  name,
   device: { kind: 'ifb' },
-  settings: { up: true, ...(ifb.owned ? { mac: ifbMac(owner), alias: commentOf(owner) } : {}) },
+  settings: { up: true, ...(mac === undefined ? {} : { mac, alias: commentOf(owner) }) },
   ...(mtu === undefined ? {} : { birth: { mtu } }),
 })
 
@@ -41,7 +41,5 @@ export const planBandwidth = ({ ingress, egress }: BandwidthConf, owner: Owner, 
 ]
 
 /** The previous result, with the ifb behind its interfaces where there is one. */
-export const resultOf = ({ egress }: BandwidthConf, owner: Owner, ifb: Ifb, prevResult: Result): Result =>
-  egress === undefined
-    ? prevResult
-    : { ...prevResult, interfaces: [...(prevResult.interfaces ?? []), { name: ifb.name, mac: ifbMac(owner) }] }
+export const resultOf = ({ egress }: BandwidthConf, ifb: Ifb, prevResult: Result): Result =>
+  egress === undefined ? prevResult : { ...prevResult, interfaces: [...(prevResult.interfaces ?? []), { ...ifb }] }

@@ -51,7 +51,10 @@ const refuse = (path: string, problem: string): never => {
 }
 
 /** Segments of a key. As in sysctl(8) the first separator decides: after `/`, dots are part of a name (`eth0.100`). */
-const segmentsOf = (key: string): string[] => key.split(/^[^./]*\//.test(key) ? '/' : /[./]/)
+const segmentsOf = (key: string): string[] => {
+  const [slash, dot] = [key.indexOf('/'), key.indexOf('.')]
+  return slash >= 0 && (dot < 0 || slash < dot) ? key.split('/') : key.replaceAll('/', '.').split('.')
+}
 
 const isSegment = (segment: string): boolean => segment !== '' && segment !== '.' && segment !== '..'
 
@@ -70,9 +73,13 @@ const parseSysctl = (key: string, value: string, ifName: string): Sysctl => {
 
 const isSysctl = (path: string): boolean => path === 'sysctl' || path === 'args.cni.sysctl'
 
+/** A key that is given twice stands twice in the text, unless with escapes: only then is a scan of the text worth its time. */
+const standsTwice = (stdin: string, key: string): boolean =>
+  stdin.includes('\\') || stdin.indexOf(`"${key}"`) !== stdin.lastIndexOf(`"${key}"`)
+
 /** Keys that JSON or their spelling make the same, with no telling which is meant. */
 const refuseRepeated = (stdin: string, sysctls: readonly Sysctl[]): void => {
-  const [repeated] = /sysctl/i.test(stdin) ? repeatedKeys(stdin, isSysctl) : []
+  const [repeated] = sysctls.some(({ key }) => standsTwice(stdin, key)) ? repeatedKeys(stdin, isSysctl) : []
   if (repeated !== undefined) refuse(`$.${repeated}`, 'the key is given twice: keep one')
   const paths = new Map<string, string>()
   for (const { key, path } of sysctls) {
