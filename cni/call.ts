@@ -19,15 +19,28 @@ const parsePrevResult = (entry: Entry, verb: Verb, conf: NetConf): Result | unde
   return undefined
 }
 
-/** Everything checked, nothing done yet. @throws CniError 1, 4, 6; DecodeError */
+/** Everything checked, nothing done yet; but for DEL, which must go on without it, prevResult only when a plugin looks at it.
+ *  @throws CniError 1, 4, 6; DecodeError */
 export const callOf = (entry: Entry, verb: Verb, env: Env, stdin: string, delegate: Call['delegate']): Call => {
   const { containerID, netns, ifName, args, path } = parseEnvironment(verb, env)
   const json = parseJson(stdin)
   const conf = parseConf(entry, verb, json)
-  return {
+  const call = {
     ...{ verb, containerID, ifName, netns, path, conf, stdin, delegate },
     args: parseArgs(args, entry.schema.args),
-    prevResult: parsePrevResult(entry, verb, conf),
     valid: verb === 'GC' ? parseValid(conf, json) : [],
   }
+  if (verb === 'DEL') return withLazyResult(call, () => parsePrevResult(entry, verb, conf))
+  return { ...call, prevResult: parsePrevResult(entry, verb, conf) }
+}
+
+const withLazyResult = (call: Omit<Call, 'prevResult'>, parse: () => Result | undefined): Call => {
+  let parsed: { readonly result: Result | undefined } | undefined
+  return Object.defineProperty(call, 'prevResult', {
+    enumerable: true,
+    get: () => {
+      parsed ??= { result: parse() }
+      return parsed.result
+    },
+  }) as Call
 }
