@@ -108,17 +108,17 @@ export const removeOwned = (kernel: Kernel, ns: Ns, table: TableName, owner: Own
 }
 
 /** GC: removes the elements of `network` whose owner is not in `valid`, and the table with them when no attachment of any
- *  network has an element in it any more. @throws NetlinkError, CniError 11 */
+ *  network has an element in it any more. Returns what was removed. @throws NetlinkError, CniError 11 */
 export const sweepNft = (
   kernel: Kernel,
   ns: Ns,
   table: TableName,
   network: string,
   valid: readonly { readonly containerID: string; readonly ifName: string }[],
-): void => {
+): readonly Entry[] => {
   const prefix = networkPrefix(network)
   const kept = new Set(valid.map((attachment) => commentOf({ network, ...attachment })))
-  removeWhere(kernel.netfilter(ns), table, (comment) => comment.startsWith(prefix) && !kept.has(comment), true)
+  return removeWhere(kernel.netfilter(ns), table, (comment) => comment.startsWith(prefix) && !kept.has(comment), true)
 }
 
 /** Names of the tables of a family that begin with `prefix`. @throws NetlinkError */

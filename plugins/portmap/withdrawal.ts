@@ -59,6 +59,13 @@ const flush = (kernel: Kernel, ports: readonly UdpPort[]): void => {
   for (const port of ports) flushWithdrawn(kernel, 'node', port)
 }
 
+/** Forgets the UDP flows that removed elements had led. */
+const forgetFlows = (gone: readonly Entry[], kernel: Kernel): void =>
+  flush(
+    kernel,
+    gone.map(publishedBy).filter((port) => port !== undefined),
+  )
+
 /** By key, where mappings and addresses are known. */
 const removeByKey = (conf: PortmapConf, owner: Owner, addresses: readonly Cidr[], kernel: Kernel): void => {
   for (const table of tables(kernel)) nftOperations.remove(nftFact(conf, owner, addresses, table), kernel)
@@ -67,11 +74,7 @@ const removeByKey = (conf: PortmapConf, owner: Owner, addresses: readonly Cidr[]
 /** By owner: whatever is the attachment's. Its flows are those of the elements found. */
 const removeByOwner = (owner: Owner, kernel: Kernel): void => {
   for (const table of tables(kernel)) {
-    const gone = removeOwned(kernel, 'node', table, owner)
-    flush(
-      kernel,
-      gone.map(publishedBy).filter((port) => port !== undefined),
-    )
+    forgetFlows(removeOwned(kernel, 'node', table, owner), kernel)
   }
 }
 
@@ -106,7 +109,7 @@ export const withdraw = (conf: PortmapConf, owner: Owner, addresses: readonly Ci
 /** GC: takes back what attachments of `network` published that are not in `valid`. @throws CniError all failures */
 export const sweep = (network: string, valid: readonly AttachmentId[], kernel: Kernel): void =>
   runAll(
-    ...tables(kernel).map((table) => () => sweepNft(kernel, 'node', table, network, valid)),
+    ...tables(kernel).map((table) => () => forgetFlows(sweepNft(kernel, 'node', table, network, valid), kernel)),
     ...FAMILIES.map((family) => () => {
       for (const fact of staleIptables({ ns: 'node', family, table: 'nat' }, network, valid, kernel))
         iptablesOperations.remove(fact, kernel)

@@ -152,6 +152,19 @@ test('GC keeps valid attachments and other networks, and removes the table when 
   expect(rules(bed)).not.toContain('podwire-hostport')
 })
 
+test('GC forgets the UDP flows of what it removes', () => {
+  const bed = makeNode(1)
+  const conf = list(bed)
+  add(conf, podOf(bed, 0, [udp(53)]))
+  const stop = listen(bed.pods[0] ?? '', 'web', 80)
+  expect(ask({ from: bed.outside, to: NODE_IPV4, port: 53, protocol: 'udp' })).toMatch(/^web/)
+  stop()
+  const flows = () => mustIn(bed.node, ['sh', '-c', 'conntrack -L -p udp --dport 53 2>/dev/null'])
+  expect(flows()).toContain('dport=53')
+  expect(gc(conf, podOf(bed, 0, []), [])).toEqual([0, 0])
+  expect(flows()).toBe('')
+})
+
 const DAMAGE: readonly (readonly [backend: string, script: string, why: RegExp])[] = [
   ['nftables', 'nft flush map inet podwire-hostport hostports-ipv4', /host port 8080\/tcp is missing/],
   ['nftables', 'nft flush set inet podwire-hostport masquerade-ipv4', /masquerade-ipv4 .* is missing/],

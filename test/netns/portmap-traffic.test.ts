@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { mustIn } from '../support/netns.ts'
 import { makeNode, NODE_IPV4, NODE_IPV6, type NodeBed, OUTSIDE_IPV4, OUTSIDE_IPV6 } from '../support/node.ts'
 import { ask, listen } from '../support/probe.ts'
-import { add, check, del, list, podOf, tcp, udp } from './portmap.bed.ts'
+import { add, check, del, list, podOf, settle, tcp, udp } from './portmap.bed.ts'
 
 const BACKENDS = ['nftables', 'iptables'] as const
 const GATEWAY = { 4: '10.9.0.1', 6: 'fd00:9::1' } as const
@@ -26,6 +26,7 @@ test.for(BACKENDS)('%s: a published port is reached from everywhere over TCP and
   const conf = list(bed, { backend })
   add(conf, podOf(bed, 0, [tcp(8080), udp(8080)]))
   add(conf, podOf(bed, 1, []))
+  settle(bed)
   const stop = listen(bed.pods[0] ?? '', 'web', 80)
   const found = WAYS.flatMap(([who, from, to]) =>
     (['tcp', 'udp'] as const).map((protocol) => {
@@ -59,6 +60,7 @@ test.for(BACKENDS)('%s: a port on one address goes before the same port on all',
   const conf = list(bed, { backend })
   const wide = add(conf, podOf(bed, 0, [tcp(8080, 80, '0.0.0.0'), tcp(8080, 80, '::')]))
   const narrow = add(conf, podOf(bed, 1, [tcp(8080, 80, NODE_IPV4)]))
+  settle(bed)
   const stops = [listen(bed.pods[0] ?? '', 'wide', 80), listen(bed.pods[1] ?? '', 'narrow', 80)]
   const to = (address: string) => ask({ from: bed.node, to: address, port: 8080 }).split(' ')[0]
   expect([to(NODE_IPV4), to('127.0.0.1'), to(NODE_IPV6)]).toEqual(['narrow', 'wide', 'wide'])
@@ -75,6 +77,7 @@ test.for(BACKENDS)('%s: a live UDP flow follows the port to its next pod', (back
     ask({ from: bed.outside, to, port: 5353, protocol: 'udp', sourcePort: 4321 }).split(' ')[0]
   const first = podOf(bed, 0, [udp(5353)])
   const result = add(conf, first)
+  settle(bed)
   expect([knock(NODE_IPV4), knock(NODE_IPV6)]).toEqual(['first', 'first'])
   expect(del(conf, first, result)).toEqual([0, 0])
   expect(mustIn(bed.node, ['sh', '-c', 'conntrack -L -p udp --dport 5353 2>/dev/null'])).toBe('')
@@ -88,6 +91,7 @@ test('masqAll hides the outside from the pod; without snat the node does not mas
   const bed = makeNode(2)
   add(list(bed, { masqAll: true }), podOf(bed, 0, [tcp(8080)]))
   add(list(bed, { snat: false }), podOf(bed, 1, [tcp(8081)]))
+  settle(bed)
   const stops = [listen(bed.pods[0] ?? '', 'web', 80), listen(bed.pods[1] ?? '', 'web', 80)]
   const from = (place: string, to: string, port: number) => ask({ from: place, to, port, patience: 0.4 })
   expect(from(bed.outside, NODE_IPV4, 8080)).toBe(`web ${GATEWAY[4]}`)

@@ -57,15 +57,11 @@ export const podOf = (
   ...more,
 })
 
-/** A new bridge can ask for no IPv6 neighbour of a sender behind the node until its link-local address is sure. */
-const settled = (node: string): boolean =>
+/** Waits until the bridge is ready: a new one can ask for no IPv6 neighbour of a sender behind the node until its link-local address is sure. */
+export const settle = ({ node }: NodeBed): boolean =>
   waitFor(() => mustIn(node, ['ip', '-6', 'addr', 'show', 'scope', 'link', 'tentative']) === '')
 
-export const add = (conf: ConfList, pod: Attachment): PrintedResult => {
-  const result = addChain(conf, pod) as PrintedResult
-  settled(pod.node)
-  return result
-}
+export const add = (conf: ConfList, pod: Attachment): PrintedResult => addChain(conf, pod) as PrintedResult
 
 /** Status of every plugin's call, 0 for success, with what a failed one printed. */
 export const statuses = (outputs: readonly PluginOutput[]): readonly (number | string)[] =>
