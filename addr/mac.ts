@@ -30,9 +30,12 @@ export const hexBytes = (hex: string): Uint8Array => {
 
 export const macOf = (bytes: Uint8Array): Mac => {
   let text = ''
-  for (const byte of bytes) text += `${text === '' ? '' : ':'}${byte < 16 ? '0' : ''}${byte.toString(16)}`
+  // by index: the iterator of typed arrays is slow at its first use, 0.17 ms
+  for (let i = 0; i < bytes.length; i++) text += `${i === 0 ? '' : ':'}${hexOf(bytes[i] ?? 0)}`
   return text as Mac
 }
+
+const hexOf = (byte: number): string => (byte < 16 ? `0${byte.toString(16)}` : byte.toString(16))
 
 /** The first six of `bytes` as an address that is unicast and locally administered (IEEE 802: the second bit set, the first
  *  clear). */

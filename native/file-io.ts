@@ -110,9 +110,13 @@ const writeAll = (fd: number, data: string | Uint8Array): void => {
 /** One character for each byte: not WHATWG's "latin1", which is windows-1252. */
 const latin1 = (bytes: Uint8Array): string => {
   let text = ''
-  for (let at = 0; at < bytes.length; at += CHUNK) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK))
+  for (let at = 0; at < bytes.length; at += CHUNK) text += charactersOf(bytes.subarray(at, at + CHUNK))
   return text
 }
+
+/** By `apply`, which takes typed arrays: spreading one costs 0.17 ms at its first use. */
+const charactersOf = (bytes: Uint8Array): string =>
+  Reflect.apply(String.fromCharCode, undefined, bytes as unknown as number[])
 
 export function readFileSync(path: string | number): Uint8Array
 export function readFileSync(path: string | number, encoding: Encoding): string

@@ -74,7 +74,11 @@ export interface Redirect {
 }
 
 /** Numbers as u32 in host order, one after the other. */
-const words = (numbers: readonly number[]): Uint8Array => new Uint8Array(new Uint32Array(numbers).buffer)
+const words = (numbers: readonly number[]): Uint8Array => {
+  const view = new DataView(new ArrayBuffer(4 * numbers.length))
+  for (let i = 0; i < numbers.length; i++) view.setUint32(4 * i, numbers[i] ?? 0, true)
+  return new Uint8Array(view.buffer)
+}
 
 /** struct tcmsg. */
 const tcmsg = (link: number, handle: number, parent: number, info = 0): Uint8Array =>

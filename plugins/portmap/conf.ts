@@ -114,6 +114,7 @@ const keyOf = ({ protocol, hostPort, family, hostIP }: Mapping): string =>
 /** Each mapping once. @throws DecodeError for a host port that leads to two ports */
 const distinct = (mappings: readonly Mapping[]): readonly Mapping[] => {
   const seen = new Map<string, Mapping>()
+  const kept: Mapping[] = []
   for (const [i, mapping] of mappings.entries()) {
     const other = seen.get(keyOf(mapping))
     if (other !== undefined && other.containerPort !== mapping.containerPort)
@@ -121,9 +122,10 @@ const distinct = (mappings: readonly Mapping[]): readonly Mapping[] => {
         `$.runtimeConfig.portMappings[${i}]`,
         `host port ${mapping.hostPort}/${mapping.protocol} cannot lead to container port ${mapping.containerPort}: another entry leads it to ${other.containerPort}`,
       )
+    if (other === undefined) kept.push(mapping)
     seen.set(keyOf(mapping), mapping)
   }
-  return [...seen.values()]
+  return kept
 }
 
 /** @throws DecodeError naming the key, its value and what is allowed */

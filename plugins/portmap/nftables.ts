@@ -47,7 +47,7 @@ const masqueradeElements = (
   comment: string,
 ): NftElement[] => {
   const ports = new Map(mappings.map(({ protocol, hostPort }) => [`${hostPort}/${protocol}`, { protocol, hostPort }]))
-  return [...ports.values()].flatMap(({ protocol, hostPort }) =>
+  return Array.from(ports.values()).flatMap(({ protocol, hostPort }) =>
     sourcesOf(family, pod, conf).map((source) => ({
       set: SETS[family].masquerade,
       key: [addressOf(pod), protocol, hostPort, source],
