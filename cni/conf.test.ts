@@ -30,6 +30,21 @@ test.each(['null', '[]', '"text"', '1', 'true'])('parseJson() refuses %s as no o
   ),
 )
 
+test.each([
+  ['lists', '[', ']'],
+  ['objects', '{"a":', '}'],
+])('parseJson() reads %s up to 1000 deep', (_what, open, close) => {
+  const nested = (depth: number): string => `{"x":${open.repeat(depth)}1${close.repeat(depth)}}`
+  expect(parseJson(nested(999))).toHaveProperty('x')
+  for (const depth of [1000, 100_000])
+    expect(() => parseJson(nested(depth))).toThrow(
+      expect.objectContaining({ code: 6, message: expect.stringContaining('more than 1000 deep') }),
+    )
+})
+
+test('parseJson() reads many values beside each other', () =>
+  expect(parseJson(`{"x":[${'[],'.repeat(5000)}1]}`)).toHaveProperty('x'))
+
 test('parseJson() says that stdin is empty', () => expect(() => parseJson('\n')).toThrow('stdin is empty'))
 
 test('parseConf() folds keys, and sets version and type that are left out', () => {

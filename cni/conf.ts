@@ -8,9 +8,27 @@ import type { AttachmentId, Json, JsonObject, NetConf, Verb } from './plugin.ts'
 import { foldBy, requireSchema } from './schema.ts'
 import { parseVersion, requireVerb } from './version.ts'
 
+/** Deepest nesting that is read: every configuration is far from it, every recursion over one copes with it. */
+const DEEPEST = 1000
+
+/** Whether something in `value` lies below more than `DEEPEST` others. */
+const isTooDeep = (value: Json): boolean => {
+  let level: readonly Json[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []))
+  }
+  return false
+}
+
+/** The nesting cannot be deeper than there are brackets. */
+const hasManyBrackets = (text: string): boolean => text.split('{').length + text.split('[').length > DEEPEST
+
 /** @throws CniError 6 */
 export const parseJson = (text: string): JsonObject => {
   const value = readJson(text)
+  if (hasManyBrackets(text) && isTooDeep(value))
+    throw new CniError(ERR_DECODE, `stdin nests values more than ${DEEPEST} deep, which no network configuration does`)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
   throw new CniError(ERR_DECODE, `stdin holds ${quote(value)}, not the JSON object of a network configuration`)
 }

@@ -1,5 +1,5 @@
 /** The kernel as one call sees it: netlink sockets in the node's and the container's namespace, opened on first use. */
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { quote } from '../addr/error.ts'
 import { CniError, ERR_ENVIRONMENT } from '../cni/error.ts'
 import { addon } from '../native/addon.ts'
@@ -20,9 +20,10 @@ export interface Kernel {
   readonly close: () => void
 }
 
+/** O_NONBLOCK: what is no namespace may be a pipe, whose other end nobody opens. */
 const openNetns = (path: string): number => {
   try {
-    return openSync(path, 'r')
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     throw new CniError(ERR_ENVIRONMENT, `CNI_NETNS ${quote(path)} cannot be opened`, String(error), { cause: error })
   }

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { parseResolvConf, readResolvConf } from './resolv-conf.ts'
 
@@ -31,4 +34,15 @@ test('readResolvConf() names the file it cannot read', () => {
   expect(() => readResolvConf('/no/such/file')).toThrow(
     expect.objectContaining({ code: 5, message: expect.stringContaining('"/no/such/file"') }),
   )
+})
+
+test('readResolvConf() waits for no pipe and reads no device to its end', () => {
+  const folder = mkdtempSync(`${tmpdir()}/podwire-`)
+  try {
+    execFileSync('mkfifo', [`${folder}/pipe`])
+    for (const path of [`${folder}/pipe`, '/dev/null', '/dev/zero'])
+      expect([path, readResolvConf(path).nameservers]).toEqual([path, []])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

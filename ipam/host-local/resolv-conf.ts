@@ -1,5 +1,5 @@
 /** The name servers of a resolv.conf(5), as upstream reads it: later `domain` lines replace earlier ones, all others add. */
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { quote } from '../../addr/error.ts'
 import { CniError, ERR_IO } from '../../cni/error.ts'
 import type { Dns } from '../../cni/result.ts'
@@ -20,10 +20,24 @@ export const parseResolvConf = (text: string): Dns => {
   }
 }
 
+/** Bytes that are read at most: more than any resolver's file holds, less than a device gives. */
+const LONGEST = 65536
+
+/** The beginning of a file. O_NONBLOCK: what is no file may be a pipe, whose other end nobody opens. */
+const readText = (path: string): string => {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const bytes = new Uint8Array(LONGEST)
+    return new TextDecoder().decode(bytes.subarray(0, readSync(descriptor, bytes, 0, LONGEST, null)))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 /** @throws CniError 5 */
 export const readResolvConf = (path: string): Dns => {
   try {
-    return parseResolvConf(readFileSync(path, 'utf8'))
+    return parseResolvConf(readText(path))
   } catch (error) {
     const details = 'correct $.ipam.resolvConf, or leave it out'
     throw new CniError(ERR_IO, `cannot read the name servers from ${quote(path)}: ${String(error)}`, details, {

@@ -125,7 +125,9 @@ export const basesIn = (folder: string, podPath: string): readonly Base[] => {
     chained('tuning', { ...tuned, dataDir: `${folder}/tuning`, runtimeConfig: mac, args: { cni: tuned } }),
     base('host-local', {
       ipam: hostLocal(folder),
-      runtimeConfig: { ipRanges: [[{ subnet: 'fd06::/64', gateway: 'fd06::9' }]] },
+      runtimeConfig: {
+        ipRanges: [[{ subnet: 'fd06::/64', rangeStart: 'fd06::10', rangeEnd: 'fd06::99', gateway: 'fd06::9' }]],
+      },
     }),
     base('host-local', { ipam: { ...hostLocal(folder), ...range, ranges: [] }, args: { cni: ips } }, 'single range'),
     base('host-local', { ipam: hostLocal(folder), runtimeConfig: ips }, 'requested'),

@@ -105,6 +105,30 @@ const tryAll = (
   return cases.flatMap((one) => tryCase(ground, validate.get(one.base.plugin), one))
 }
 
+/** A configuration with a wrong value, for whatever is to be done with it. */
+export interface Specimen {
+  readonly plugin: string
+  readonly verb: string
+  readonly ifName: string
+  readonly stdin: string
+}
+
+/** `count` configurations with a wrong value each, made from `seed`. */
+export const specimens = (ground: Ground, count: number, seed: number): readonly Specimen[] => {
+  const bases = basesIn(ground.folder, ground.podPath)
+  return fc
+    .sample(
+      casesOf(bases, ground.folder, () => true),
+      { numRuns: count, seed },
+    )
+    .map(({ base, verb, path, value }) => ({
+      plugin: base.plugin,
+      verb,
+      ifName: base.ifName,
+      stdin: JSON.stringify(withAt(base.conf, path, value)),
+    }))
+}
+
 /** Tries `cases` wrong values of keys, made from `seed`. */
 export const fuzzConf = (ground: Ground, cases: number, seed: number): readonly Violation[] =>
   tryAll(ground, basesIn(ground.folder, ground.podPath), () => true, { numRuns: cases, seed })

@@ -2,9 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Json } from '../conformance/version.ts'
+import { binDir, callPlugin } from '../support/plugin.ts'
 import { basesIn } from './base.ts'
 import { runCampaign } from './campaign.ts'
+import { specimens } from './conf-fuzz.ts'
 import { type Ground, PLUGINS, prepareGround } from './ground.ts'
+import { codeOf, protocolProblems } from './judge.ts'
 import { pathsIn, schemaPath, withAt } from './key-path.ts'
 
 const SCHEMAS = `${import.meta.dirname}/../../conf/schemas`
@@ -71,6 +74,20 @@ test('withAt() changes, adds and takes out', () => {
   expect(withAt({ a: [1, 2] }, ['a', 0], undefined)).toEqual({ a: [2] })
   expect(withAt({ a: { b: 1 } }, ['a', 'b'], undefined)).toEqual({ a: {} })
 })
+
+test('the executable answers as its code does in this process', () => {
+  const seed = Math.floor(Math.random() * 2 ** 31)
+  for (const { plugin, verb, ifName, stdin } of specimens(ground, 100, seed)) {
+    const inProcess = ground.run(plugin, ground.env(verb, { CNI_IFNAME: ifName }), stdin)
+    ground.run(plugin, ground.env('DEL', { CNI_IFNAME: ifName }), stdin)
+    const call = { bin: binDir(), node: ground.node, containerID: 'fuzz', netns: ground.podPath, ifName, conf: stdin }
+    const executed = callPlugin({ ...call, verb, type: plugin })
+    callPlugin({ ...call, verb: 'DEL', type: plugin })
+    const about = `seed ${seed}: ${plugin} ${verb} ${stdin}`
+    expect([executed.status, codeOf(executed)], about).toEqual([inProcess.status, codeOf(inProcess)])
+    expect(protocolProblems(executed), about).toEqual([])
+  }
+}, 120_000)
 
 test('wrong input of every kind is answered as the specification and an operator may expect', async () => {
   const seed = Math.floor(Math.random() * 2 ** 31)

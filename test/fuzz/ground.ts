@@ -117,7 +117,8 @@ const movedLinks = (node: string, before: readonly string[], after: readonly str
   return left.length === 0 ? [] : [`links are not what they were: ${left.join(', ')}`]
 }
 
-/** What hostile values did that no single case shows: a mark in the rules or among the files, a polluted prototype. */
+/** What hostile values did that no single case shows: a mark in the rules, a file that a shell made, a polluted
+ *  prototype. */
 export const aftermath = ({ node, folder }: Ground): readonly string[] => {
   const rules = must([
     'ip',
@@ -129,9 +130,8 @@ export const aftermath = ({ node, folder }: Ground): readonly string[] => {
     'nft list ruleset; iptables-save; ip6tables-save; ip link',
   ])
   const marked = rules.split('\n').filter((line) => line.includes(MARK))
-  const files = filesUnder(folder)
-    .split('\n')
-    .filter((name) => name.includes(MARK))
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile() && entry.name === MARK).map(({ parentPath }) => parentPath)
   const polluted = Object.keys(Object.prototype)
   return [...marked, ...files, ...polluted]
 }

@@ -1,5 +1,6 @@
 /** Whether an answer is what the specification and an operator may expect. Each function returns what is wrong. */
 import { quote } from '../../addr/error.ts'
+import { readIp } from '../../addr/ip.ts'
 import { ERR_DEFECT } from '../../cni/error.ts'
 import type { Output } from '../../cni/skel.ts'
 import type { Json } from '../conformance/version.ts'
@@ -49,7 +50,7 @@ export const textOf = ({ stdout }: Output): string => {
 }
 
 const REASON =
-  / is (?:not|no|none|neither|longer|bytes|an|at)|missing|holds|cannot|must|contains|needs|allowed|outside|unknown|names no|give |no interface|overlaps|more than|above|before it|exclude|at least|no plugin/
+  / is (?:not|no|none|neither|longer|bytes|an|at)|missing|holds|cannot|must|contains|needs|allowed|outside|unknown|names no|give |no interface|overlaps|more than|above|before it|exclude|at least|no plugin|refused/
 
 /** Of the refusal of a value at `path`, for what the value is: it names the key, the value, and what is allowed. */
 export const refusalProblems = (output: Output, path: KeyPath, value: unknown): readonly string[] => {
@@ -67,7 +68,12 @@ export const refusalProblems = (output: Output, path: KeyPath, value: unknown): 
 /** Of the refusal of a value that does not go with another: it names one of the keys or values. */
 export const conflictProblems = (output: Output, path: KeyPath, value: unknown): readonly string[] => {
   const text = textOf(output)
-  const words = [...path.filter((part) => typeof part === 'string'), String(value), quote(value).slice(0, 40)]
+  const words = [
+    ...path.filter((part) => typeof part === 'string'),
+    String(value),
+    readIp(String(value)) ?? '',
+    quote(value).slice(0, 40),
+  ]
   const isNamed = words.some((word) => word !== '' && text.includes(String(word)))
   return [
     ...(isNamed ? [] : [`the refusal names neither key nor value: ${text.slice(0, 300)}`]),
