@@ -45,17 +45,20 @@ const rulesOf = ({ ip, masqueraded, direct, multicast }: (typeof FAMILIES)[numbe
   ]
 }
 
-const MASQUERADE_TABLE: Table = {
+export const MASQUERADE_TABLE: Table = {
   family: 'inet',
   name: 'podwire-masquerade',
+  layout: '5ed1e9fbbdbe9f6e',
   sets: FAMILIES.flatMap(setsOf),
-  chains: [
-    {
-      name: 'postrouting',
-      base: { type: 'nat', hook: 'postrouting', priority: SRCNAT },
-      rules: FAMILIES.flatMap(rulesOf),
-    },
-  ],
+  get chains() {
+    return [
+      {
+        name: 'postrouting',
+        base: { type: 'nat', hook: 'postrouting', priority: SRCNAT } as const,
+        rules: FAMILIES.flatMap(rulesOf),
+      },
+    ]
+  },
 }
 
 const elementsOf = (comment: string, address: Cidr): NftElement[] => {

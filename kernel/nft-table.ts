@@ -16,11 +16,15 @@ import { hashOf } from './owner.ts'
 
 const HASH_LENGTH = 16
 
+/** The hash of everything in a table but `layout`. */
+export const layoutOf = ({ layout: _, ...table }: Table): string => hashOf(HASH_LENGTH, JSON.stringify(table))
+
+/** The comment that says a table's layout. Where the table states it, its chains are not looked at. */
+const layoutComment = (table: Table): string =>
+  `${table.comment ?? 'podwire'}, layout ${table.layout ?? layoutOf(table)}`
+
 /** `table` with the comment that says its layout. */
-export const withLayout = (table: Table): Table => ({
-  ...table,
-  comment: `${table.comment ?? 'podwire'}, layout ${hashOf(HASH_LENGTH, JSON.stringify(table))}`,
-})
+export const withLayout = (table: Table): Table => ({ ...table, comment: layoutComment(table) })
 
 /** The comment of a table; undefined when there is none. @throws NetlinkError */
 export const tableComment = (socket: NetlinkSocket, table: Pick<Table, 'family' | 'name'>): string | undefined => {
@@ -76,7 +80,7 @@ const replacement = (socket: NetlinkSocket, table: Table): Preparation => {
 export const isRaw = ({ chains }: Pick<Table, 'chains'>): boolean =>
   chains.some(({ rules }) => rules.some(({ statements }) => statements.some(({ kind }) => kind === 'raw')))
 
-/** What brings `table` (with its layout) into the kernel. A table that only `nft` can load is given to `loadText` at once;
+/** What brings `table`, with its layout as comment, into the kernel. A table that only `nft` can load is given to `loadText` at once;
  *  its name says its layout, so that none is ever replaced. @throws NetlinkError; whatever `loadText` throws */
 export const prepareTable = (
   socket: NetlinkSocket,
@@ -84,11 +88,12 @@ export const prepareTable = (
   loadText: (commands: string) => void,
 ): Preparation => {
   const comment = tableComment(socket, table)
-  if (comment === table.comment) return { messages: [] }
-  if (comment === undefined && !isRaw(table)) return { messages: createTable(table, true) }
-  if (!isRaw(table)) return replacement(socket, table)
+  if (comment === layoutComment(table)) return { messages: [] }
+  const wanted = withLayout(table)
+  if (comment === undefined && !isRaw(wanted)) return { messages: createTable(wanted, true) }
+  if (!isRaw(wanted)) return replacement(socket, wanted)
   try {
-    loadText(renderCommands(table).join('\n').replace(/^add/, 'create'))
+    loadText(renderCommands(wanted).join('\n').replace(/^add/, 'create'))
   } catch (error) {
     if (tableComment(socket, table) === undefined) throw error // else another process was faster
   }

@@ -60,7 +60,8 @@ const refuseForeign = (table: Table, holdings: readonly Holding[]): void => {
 }
 
 /** Brings in what is not there of elements of which some are. Returns whether all were absent. */
-const settle = (socket: NetlinkSocket, fact: NftFact, table: Table): boolean => {
+const settle = (socket: NetlinkSocket, fact: NftFact): boolean => {
+  const { table } = fact
   const { generation, holdings } = readHoldings(socket, table, fact.elements)
   refuseForeign(table, holdings)
   const of = (state: Holding['state']) => holdings.filter((each) => each.state === state).map(({ element }) => element)
@@ -77,7 +78,8 @@ const isTaken = (error: unknown): boolean =>
 
 /** One attempt, in one transaction: the table if need be, and the elements. When only the elements were refused, they are
  *  looked at. */
-const attempt = (kernel: Kernel, fact: NftFact, table: Table): boolean => {
+const attempt = (kernel: Kernel, fact: NftFact): boolean => {
+  const { table } = fact
   const socket = kernel.netfilter(fact.ns)
   const { messages, generation } = prepareTable(socket, table, (text) => loadText(kernel, fact.ns, text))
   const all = [...messages, ...adding(table, fact.elements, true)]
@@ -89,17 +91,15 @@ const attempt = (kernel: Kernel, fact: NftFact, table: Table): boolean => {
     const isElement = error instanceof NetlinkError && error.index >= messages.length
     if (!isTaken(error) || !isElement) throw error
     if (messages.length > 0) commit(socket, nameOf(fact), messages, generation)
-    return settle(socket, fact, table)
+    return settle(socket, fact)
   }
 }
 
 /** The table was made by another process between our look and our transaction, or what we looked at is gone. */
 const isLost = (error: unknown): boolean => isOvertaken(error) || isExists(error)
 
-const ensure = (fact: NftFact, kernel: Kernel): boolean => {
-  const table = withLayout(fact.table)
-  return untilCurrent(nameOf(fact), isLost, () => attempt(kernel, fact, table))
-}
+const ensure = (fact: NftFact, kernel: Kernel): boolean =>
+  untilCurrent(nameOf(fact), isLost, () => attempt(kernel, fact))
 
 const removeOnce = (socket: NetlinkSocket, fact: NftFact): void => {
   const { generation, holdings } = readHoldings(socket, fact.table, fact.elements)

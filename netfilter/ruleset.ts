@@ -11,6 +11,9 @@ export interface Table {
   readonly name: string
   /** At most 127 bytes, as every comment. */
   readonly comment?: string
+  /** Of a table that never varies: the hash of sets and chains (kernel/nft-table.ts `layoutOf`), known without building
+   *  them. */
+  readonly layout?: string
   readonly sets: readonly SetDecl[]
   readonly chains: readonly Chain[]
 }

@@ -7,33 +7,38 @@ import type { NftFact } from '../../kernel/nft.ts'
 import { removeOwned, sweepNft } from '../../kernel/nft-owned.ts'
 import { commentOf, type Owner } from '../../kernel/owner.ts'
 import { concatOf, meta, payload } from '../../netfilter/expression.ts'
-import type { Table } from '../../netfilter/ruleset.ts'
+import type { Rule, Table } from '../../netfilter/ruleset.ts'
 
 /** NF_BR_PRI_NAT_DST_BRIDGED, as upstream. */
 const DSTNAT_BRIDGED = -300
 
-const MACSPOOF_TABLE: Table = {
+const rulesOf = (): Rule[] => [
+  {
+    statements: [
+      { kind: 'lookup', key: concatOf(meta('iifname'), payload('ether saddr')), set: 'port-macs' },
+      { kind: 'return' },
+    ],
+  },
+  { statements: [{ kind: 'lookup', key: meta('iifname'), set: 'checked-ports' }, { kind: 'drop' }] },
+]
+
+export const MACSPOOF_TABLE: Table = {
   family: 'bridge',
   name: 'podwire-macspoof',
+  layout: 'f4d0d03ce9e07ea1',
   sets: [
     { name: 'checked-ports', key: ['ifname'], comment: 'ports that may use one address only' },
     { name: 'port-macs', key: ['ifname', 'ether_addr'], comment: 'port . the address it may use' },
   ],
-  chains: [
-    {
-      name: 'prerouting',
-      base: { type: 'filter', hook: 'prerouting', priority: DSTNAT_BRIDGED },
-      rules: [
-        {
-          statements: [
-            { kind: 'lookup', key: concatOf(meta('iifname'), payload('ether saddr')), set: 'port-macs' },
-            { kind: 'return' },
-          ],
-        },
-        { statements: [{ kind: 'lookup', key: meta('iifname'), set: 'checked-ports' }, { kind: 'drop' }] },
-      ],
-    },
-  ],
+  get chains() {
+    return [
+      {
+        name: 'prerouting',
+        base: { type: 'filter', hook: 'prerouting', priority: DSTNAT_BRIDGED } as const,
+        rules: rulesOf(),
+      },
+    ]
+  },
 }
 
 /** The port's two elements; none for ends whose addresses are not known. */

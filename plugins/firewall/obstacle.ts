@@ -24,9 +24,10 @@ const FAMILY_NAME: Readonly<Record<number, string>> = {
   [NFPROTO_IPV6]: 'ip6',
 }
 
-const DROP = compileRule({ statements: [drop] }, FIREWALL_TABLE)
-  .map(fingerprintOf)
-  .join()
+const fingerprintOfDrop = (): string =>
+  compileRule({ statements: [drop] }, FIREWALL_TABLE)
+    .map(fingerprintOf)
+    .join()
 /** NFTA_TARGET_NAME, NFTA_MATCH_NAME: extensions of xtables that iptables-nft uses as they are. */
 const XT_NAME = 1
 const xtName = ({ attrs }: Instruction): string => {
@@ -36,7 +37,7 @@ const xtName = ({ attrs }: Instruction): string => {
 
 const isEnd = (instruction: Instruction): boolean =>
   instruction.name === 'reject' ||
-  fingerprintOf(instruction) === DROP ||
+  fingerprintOf(instruction) === fingerprintOfDrop() ||
   (instruction.name === 'target' && xtName(instruction) === 'REJECT')
 const isSilent = (instruction: Instruction): boolean =>
   instruction.name === 'counter' ||

@@ -1,7 +1,7 @@
 /** The nftables backend's two tables. Everything is elements: of an attachment, with its owner as comment; of a bridge, with
  *  SHARED; and the administrator's, which are never touched. */
 import { concatOf, ct, meta, payload } from '../../netfilter/expression.ts'
-import type { Rule, SetDecl, Statement, Table } from '../../netfilter/ruleset.ts'
+import type { Chain, Rule, SetDecl, Statement, Table } from '../../netfilter/ruleset.ts'
 import { accept, drop, equals, goBack, inSet, jump, rule } from '../../netfilter/statement.ts'
 
 /** Comment of elements that all attachments to a bridge share. No owner is called so: it has no slash. */
@@ -45,7 +45,6 @@ const bridgeSets: readonly SetDecl[] = [
   ]),
 ]
 
-const through = concatOf(meta('iifname'), meta('oifname'))
 const adminRule = ({ ip, admin }: Names): Rule => {
   const key = concatOf(payload(`${ip} saddr`), payload(`${ip} daddr`), meta('l4proto'), payload('th dport'))
   return rule({ kind: 'vmap', key, map: admin })
@@ -58,25 +57,32 @@ const acceptRules = ({ ip, pods }: Names): Rule[] => {
   ]
 }
 
+const policyRules = (): Rule[] => {
+  const through = concatOf(meta('iifname'), meta('oifname'))
+  return [
+    rule({ kind: 'lookup', key: through, set: POLICIES.isolated.bridges }, drop),
+    rule({ kind: 'lookup', key: through, set: POLICIES['same-bridge'].bridges }, goBack),
+    rule(inSet(POLICED, meta('iifname')), inSet(POLICED, meta('oifname')), drop),
+  ]
+}
+
+const forwardChains = (): Chain[] => [
+  { name: 'ingress-policy', rules: policyRules() },
+  {
+    name: 'forward',
+    base: { type: 'filter', hook: 'forward', priority: FILTER },
+    rules: [...BOTH.map(adminRule), rule(jump('ingress-policy')), ...BOTH.flatMap(acceptRules)],
+  },
+]
+
 export const FIREWALL_TABLE: Table = {
   family: 'inet',
   name: 'podwire-firewall',
+  layout: 'e8433e64a1dee13b',
   sets: [...BOTH.flatMap(setsOf), ...bridgeSets],
-  chains: [
-    {
-      name: 'ingress-policy',
-      rules: [
-        rule({ kind: 'lookup', key: through, set: POLICIES.isolated.bridges }, drop),
-        rule({ kind: 'lookup', key: through, set: POLICIES['same-bridge'].bridges }, goBack),
-        rule(inSet(POLICED, meta('iifname')), inSet(POLICED, meta('oifname')), drop),
-      ],
-    },
-    {
-      name: 'forward',
-      base: { type: 'filter', hook: 'forward', priority: FILTER },
-      rules: [...BOTH.map(adminRule), rule(jump('ingress-policy')), ...BOTH.flatMap(acceptRules)],
-    },
-  ],
+  get chains() {
+    return forwardChains()
+  },
 }
 
 /** The ports of containers that nothing else on their bridge shall reach. */
@@ -86,14 +92,19 @@ export const PORTS = 'isolated-ports'
 export const BRIDGE_TABLE: Table = {
   family: 'bridge',
   name: 'podwire-firewall',
+  layout: 'abebbb6f6ec487ad',
   sets: [{ name: PORTS, key: ['ifname'] }],
-  chains: [
-    {
-      name: 'forward',
-      base: { type: 'filter', hook: 'forward', priority: FILTER_BRIDGED },
-      rules: (['iifname', 'oifname'] as const).flatMap((port) =>
-        ['ip', 'ip6'].map((protocol) => rule(equals(meta('protocol'), protocol), inSet(PORTS, meta(port)), drop)),
-      ),
-    },
-  ],
+  get chains() {
+    return bridgeChains()
+  },
 }
+
+const bridgeChains = (): Chain[] => [
+  {
+    name: 'forward',
+    base: { type: 'filter', hook: 'forward', priority: FILTER_BRIDGED },
+    rules: (['iifname', 'oifname'] as const).flatMap((port) =>
+      ['ip', 'ip6'].map((protocol) => rule(equals(meta('protocol'), protocol), inSet(PORTS, meta(port)), drop)),
+    ),
+  },
+]

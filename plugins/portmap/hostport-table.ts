@@ -86,18 +86,18 @@ const masqueradeRules = (family: Family): Rule[] =>
     ),
   )
 
-const isLocal = equals(fib(['daddr'], 'type'), 'local')
+const isLocal = (): Statement => equals(fib(['daddr'], 'type'), 'local')
 
 type Conditions = Readonly<Record<Family, readonly string[]>>
 
 /** Where packets enter: without conditions one rule, else one for each family behind its conditions. */
 const entryRules = (conditions: Conditions): Rule[] => {
-  if (FAMILIES.every((family) => conditions[family].length === 0)) return [rule(isLocal, jump('hostports'))]
+  if (FAMILIES.every((family) => conditions[family].length === 0)) return [rule(isLocal(), jump('hostports'))]
   return FAMILIES.map((family) =>
     rule(
       equals(meta('nfproto'), SETS[family].nfproto),
       ...(conditions[family].length === 0 ? [] : [{ kind: 'raw', text: conditions[family].join(' ') } as const]),
-      isLocal,
+      isLocal(),
       jump('hostports'),
     ),
   )
@@ -129,12 +129,22 @@ const tableOf = (conditions: Conditions): Table => ({
   family: 'inet',
   name: TABLE_NAME,
   sets: FAMILIES.flatMap(setsOf),
-  chains: chainsOf(conditions),
+  get chains() {
+    return chainsOf(conditions)
+  },
 })
 
 const NONE: Conditions = { 4: [], 6: [] }
 /** The table of all networks without conditions. */
-export const HOSTPORT_TABLE: Table = tableOf(NONE)
+export const HOSTPORT_TABLE: Table = {
+  family: 'inet',
+  name: TABLE_NAME,
+  layout: '1c74bce97273145d',
+  sets: FAMILIES.flatMap(setsOf),
+  get chains() {
+    return chainsOf(NONE)
+  },
+}
 
 const HASH_LENGTH = 12
 

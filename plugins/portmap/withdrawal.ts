@@ -21,7 +21,9 @@ import { targetsOf } from './plan.ts'
 const FAMILIES = [4, 6] as const
 
 const tables = (kernel: Kernel) =>
-  tablesNamed(kernel, 'node', 'inet', TABLE_NAME).map((name) => ({ ...HOSTPORT_TABLE, name }))
+  tablesNamed(kernel, 'node', 'inet', TABLE_NAME).map((name) =>
+    name === TABLE_NAME ? HOSTPORT_TABLE : { ...HOSTPORT_TABLE, name },
+  )
 
 /** The mapping's UDP port; `pod` is where it leads. */
 export const udpPort = ({ hostPort, hostIP, containerPort }: Mapping, family: Family, pod?: Cidr): UdpPort => ({
