@@ -44,6 +44,11 @@ const bare = (node: unknown): unknown => {
   )
 }
 
+/** `code` with its patterns compiled when they are first tested: not every call tests each. */
+const withLazyPatterns = (code: string): string =>
+  `const pattern = (source, flags) => { let compiled; return { test: (text) => (compiled ??= new RegExp(source, flags)).test(text) } }
+${code.replaceAll('new RegExp(', 'pattern(')}`
+
 const validatorOf = (type: string, base: SchemaNode, schema: SchemaNode): string => {
   const ajv = new Ajv({
     strict: true,
@@ -75,7 +80,7 @@ export const compileSchema = async (folder: string, type: string): Promise<{ cod
   const validator = validatorOf(type, base, schema)
   if (/\brequire\(/.test(validator))
     throw new Error(`the validator of ${type} needs ajv's runtime: ${validator.match(/require\([^)]*\)/)}`)
-  const source = `${validator}\nexport const schema = { ...${JSON.stringify(parts)}, validate }`
+  const source = `${withLazyPatterns(validator)}\nexport const schema = { ...${JSON.stringify(parts)}, validate }`
   const { code } = await transform(source, { minify: true, treeShaking: true, format: 'esm', target: 'es2023' })
   return { code, declaration }
 }

@@ -32,7 +32,7 @@ import type { Expr } from './expression.ts'
 import { hookNumber, idOf } from './family.ts'
 import type { BaseChain, Chain, Element, SetDecl, Table, TableFamily } from './ruleset.ts'
 import { setOf } from './statement.ts'
-import { CONCAT_TYPEOF, encodeTypeof } from './typeof.ts'
+import { concatTypeof, encodeTypeof } from './typeof.ts'
 
 const commentOf = (comment: string | undefined): Uint8Array | undefined =>
   comment === undefined ? undefined : encodeComment(comment)
@@ -47,7 +47,7 @@ const byteOrderOf = (types: readonly DataType[]): number => {
 /** What is known of a key's or of data's parts; nothing for a single one of a type. */
 const typeofUdata = (type: number, types: SetDecl['data'], parts: readonly Expr[] | undefined): Udata | undefined => {
   if (parts !== undefined) return [type, encodeTypeof(parts)]
-  return types !== undefined && types !== 'verdict' && types.length > 1 ? [type, CONCAT_TYPEOF] : undefined
+  return types !== undefined && types !== 'verdict' && types.length > 1 ? [type, concatTypeof()] : undefined
 }
 
 /** What stock `nft` keeps beside a set to print its types. */

@@ -54,4 +54,4 @@ export const encodeTypeof = (parts: readonly Expr[]): Uint8Array => {
 }
 
 /** A concatenation of `types` parts that are not described: what `nft` writes beside types. */
-export const CONCAT_TYPEOF = entry(CONCAT_EXPR, [])
+export const concatTypeof = (): Uint8Array => entry(CONCAT_EXPR, [])
