@@ -2,6 +2,7 @@
 import type { Cidr } from '../../addr/cidr.ts'
 import { CniError, ERR_CONFLICT, ERR_DRIFT } from '../../cni/error.ts'
 import type { Call, Plugin } from '../../cni/plugin.ts'
+import { requirePrevResult } from '../../cni/prev-result.ts'
 import type { Result } from '../../cni/result.ts'
 import { apply, driftOf } from '../../kernel/apply.ts'
 import { type Kernel, podReachable, withKernel } from '../../kernel/kernel.ts'
@@ -9,7 +10,7 @@ import { indexOf } from '../../kernel/link-settings.ts'
 import { dumpAddresses } from '../../netlink/address.ts'
 import { setLink } from '../../netlink/link.ts'
 import { type LoopbackConf, parseConf } from './conf.ts'
-import { isLoopback, LOOPBACK, loopbackAddresses, planLoopback, resultOf } from './plan.ts'
+import { isLoopback, LOOPBACK, loopbackAddresses, planLoopback, recordedLoopback, resultOf } from './plan.ts'
 
 /** The addresses of the interface. @throws CniError 103 when one of them is no loopback address */
 const observeAddresses = (kernel: Kernel): readonly Cidr[] => {
@@ -31,8 +32,9 @@ const add = (_conf: LoopbackConf, call: Call): Result =>
 
 const check = (_conf: LoopbackConf, call: Call): void =>
   withKernel(call.netns, (kernel) => {
-    const drift = driftOf(planLoopback(), kernel)
-    if (drift.length > 0) throw new CniError(ERR_DRIFT, drift.join('; '), 'ip link set lo up')
+    const drift = driftOf(planLoopback(recordedLoopback(requirePrevResult(call))), kernel)
+    if (drift.length > 0)
+      throw new CniError(ERR_DRIFT, drift.join('; '), 'in the pod: ip link set lo down; ip link set lo up')
   })
 
 /** Takes the interface down; a namespace that is gone took it along. */

@@ -13,7 +13,15 @@ export const loopbackAddresses = (): readonly Cidr[] => ['127.0.0.1/8', '::1/128
 /** Whether `address` is in 127.0.0.0/8 or is ::1 (RFC 6890). */
 export const isLoopback = (address: Cidr): boolean => address.startsWith('127.') || addressOf(address) === '::1'
 
-export const planLoopback = (): Plan => [{ kind: 'link-settings', ns: 'pod', name: LOOPBACK, settings: { up: true } }]
+/** `addresses` are those that ADD's result named: what the kernel added then must be there still. */
+export const planLoopback = (addresses: readonly Cidr[] = []): Plan => [
+  { kind: 'link-settings', ns: 'pod', name: LOOPBACK, settings: { up: true } },
+  ...addresses.map((address) => ({ kind: 'addr', ns: 'pod', dev: LOOPBACK, address }) as const),
+]
+
+/** The loopback addresses among those of a result. */
+export const recordedLoopback = (result: Result): readonly Cidr[] =>
+  (result.ips ?? []).map(({ address }) => address).filter(isLoopback)
 
 /** The previous result as it came in, or the interface with `addresses`. SPEC.md §5. */
 export const resultOf = ({ prevResult, netns }: Call, addresses: readonly Cidr[]): Result =>
