@@ -70,8 +70,8 @@ const schemaProblems = ({ path, value }: Case, output: ReturnType<Ground['run']>
 /** Codes of refusals that come before anything is done. */
 const UNTOUCHED = [1, 2, 4, 6, 7]
 
-/** GC cleans up what is its own, also when the delegate's part of the configuration is refused. */
-const mayTouch = ({ verb, path }: Case): boolean => verb === 'GC' && path[0] === 'ipam'
+/** DEL and GC clean up what is their own, also when the delegate's part of the configuration is refused. */
+const mayTouch = ({ verb, path }: Case): boolean => (verb === 'GC' || verb === 'DEL') && path[0] === 'ipam'
 
 const tryCase = (ground: Ground, validate: Validator | undefined, one: Case): readonly Violation[] => {
   const { base, verb, path, value } = one
