@@ -85,8 +85,9 @@ const check = (conf: PtpConf, call: Call): void =>
 const del = (_conf: PtpConf, call: Call): void =>
   withKernel(call.netns, (kernel) =>
     runAll(
-      () => removeEnds(ownerOf(call), kernel, podReachable(kernel)),
+      // before the link: the kernel frees elements in the background while it waits for the link's last users
       () => removeMasquerade(ownerOf(call), recordedAddresses(call), kernel),
+      () => removeEnds(ownerOf(call), kernel, podReachable(kernel)),
       () => ipamDel(call),
     ),
   )
