@@ -23,9 +23,10 @@ export interface RouteFact extends RouteSpec {
   readonly dev: string
 }
 
-const render = (fact: RouteFact): string =>
+/** What follows `ip route add`, `prepend` or `del`. */
+const routeText = (fact: RouteFact): string =>
   [
-    `ip route add ${fact.dst}`,
+    `${fact.dst}`,
     ...(fact.via === undefined ? [] : [`via ${fact.via}`]),
     `dev ${fact.dev}`,
     ...(fact.src === undefined ? [] : [`src ${fact.src}`]),
@@ -40,6 +41,8 @@ const render = (fact: RouteFact): string =>
 /** A pod may have attachments with the same routes, as a default route each: the last one comes first, as upstream's
  *  (pkg/ipam ConfigureIface). On the node a route to the same destination belongs to somebody else. */
 const isExclusive = ({ ns }: RouteFact): boolean => ns === 'node'
+
+const render = (fact: RouteFact): string => `ip route ${isExclusive(fact) ? 'add' : 'prepend'} ${routeText(fact)}`
 
 const ensure = (fact: RouteFact, kernel: Kernel): boolean => {
   const index = indexOf(fact.ns, fact.dev, kernel)
@@ -70,7 +73,7 @@ const remove = (fact: RouteFact, kernel: Kernel): void => {
   const link = getLink(kernel.route(fact.ns), fact.dev)
   if (link === undefined) return
   try {
-    kernel.route(fact.ns).request(() => render(fact).replace('add', 'del'), delRoute(link.index, fact))
+    kernel.route(fact.ns).request(() => `ip route del ${routeText(fact)}`, delRoute(link.index, fact))
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
@@ -79,7 +82,7 @@ const remove = (fact: RouteFact, kernel: Kernel): void => {
 const drift = (fact: RouteFact, kernel: Kernel): string | undefined => {
   const link = getLink(kernel.route(fact.ns), fact.dev)
   if (link !== undefined && held(fact, link.index, kernel)) return undefined
-  return `route ${render(fact).slice('ip route add '.length)} is missing`
+  return `route ${routeText(fact)} is missing`
 }
 
 export const routeOperations: Operations<RouteFact> = { render, ensure, remove, drift }

@@ -35,12 +35,12 @@ test('planPtp() routes the pod through the gateway and the node to the pod', () 
     `ip route add 10.1.0.5/32 dev ${HOST}`,
     `ip addr add fd00::1/128 dev ${HOST} nodad`,
     `ip route add fd00::5/128 dev ${HOST}`,
-    'ip route add 10.1.0.1/32 dev eth0 src 10.1.0.5',
-    'ip route add 10.1.0.0/24 via 10.1.0.1 dev eth0 src 10.1.0.5',
-    'ip route add fd00::1/128 dev eth0 src fd00::5',
-    'ip route add fd00::/64 via fd00::1 dev eth0 src fd00::5',
-    'ip route add 0.0.0.0/0 via 10.1.0.1 dev eth0',
-    'ip route add 10.9.0.0/16 via 10.1.0.9 dev eth0 mtu 1300',
+    'ip route prepend 10.1.0.1/32 dev eth0 src 10.1.0.5',
+    'ip route prepend 10.1.0.0/24 via 10.1.0.1 dev eth0 src 10.1.0.5',
+    'ip route prepend fd00::1/128 dev eth0 src fd00::5',
+    'ip route prepend fd00::/64 via fd00::1 dev eth0 src fd00::5',
+    'ip route prepend 0.0.0.0/0 via 10.1.0.1 dev eth0',
+    'ip route prepend 10.9.0.0/16 via 10.1.0.9 dev eth0 mtu 1300',
   ])
 })
 

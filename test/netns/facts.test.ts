@@ -187,7 +187,7 @@ test('apply() undoes what it made when a later fact fails, and says which comman
   const before = both(beds)
   const impossible: Fact = { kind: 'route', ns: 'pod', dev: 'eth0', dst: cidr('10.9.0.0/16'), via: ip('203.0.113.1') }
   expect(() => kernelOf(beds.node, beds.pod, (kernel) => apply([pair, podUp, podAddress, impossible], kernel))).toThrow(
-    'ip route add 10.9.0.0/16 via 203.0.113.1 dev eth0',
+    'ip route prepend 10.9.0.0/16 via 203.0.113.1 dev eth0',
   )
   expect(difference(before, both(beds))).toEqual([])
 })
