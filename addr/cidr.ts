@@ -6,10 +6,14 @@ import { type Family, familyOf, type Ip, ipNumber, ipOfNumber, readIp, widthOf }
 declare const cidr: unique symbol
 export type Cidr = string & { readonly [cidr]: true }
 
-const LENGTH = /^(?:0|[1-9]\d{0,2})$/
-
 /** Bits of an IPv4-mapped IPv6 address before the IPv4 address: RFC 4291 §2.5.5.2. */
 const MAPPED = 96
+
+/** A whole number from 0 in decimal, without sign or leading zeros. */
+const isNumeral = (text: string): boolean => {
+  const number = Number(text)
+  return Number.isInteger(number) && number >= 0 && String(number) === text
+}
 
 /** `text` as `address/length`, or undefined. The length is decimal without leading zeros and at most the width; that of an
  *  IPv4-mapped address counts the 96 bits before the IPv4 address. */
@@ -17,7 +21,7 @@ export const readCidr = (text: string): Cidr | undefined => {
   const slash = text.indexOf('/')
   const written = text.slice(0, Math.max(slash, 0))
   const address = readIp(written)
-  if (address === undefined || !LENGTH.test(text.slice(slash + 1))) return undefined
+  if (address === undefined || !isNumeral(text.slice(slash + 1))) return undefined
   const skipped = familyOf(written) === familyOf(address) ? 0 : MAPPED
   const length = Number(text.slice(slash + 1)) - skipped
   return length < 0 || length > widthOf(familyOf(address)) ? undefined : cidrOf(address, length)

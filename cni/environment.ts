@@ -1,7 +1,7 @@
 /** The environment contract: which variables a verb needs and what they may hold. SPEC.md §2 Parameters; where libcni
  *  asks for more than the SPEC (CNI_PATH), so do we, because every runtime sends it. */
-import { statSync } from 'node:fs'
 import { quote } from '../addr/error.ts'
+import { addon } from '../native/addon.ts'
 import { CniError, ERR_ENVIRONMENT, ERR_NETNS } from './error.ts'
 import { requireContainerId, requireIfName } from './names.ts'
 import type { Verb } from './plugin.ts'
@@ -57,16 +57,6 @@ const parseAttachment = (env: Env): Pick<Environment, 'containerID' | 'netns' | 
   return { containerID, ifName, netns: env.CNI_NETNS ?? '', args: env.CNI_ARGS ?? '' }
 }
 
-/** Device and inode; undefined for a path that leads nowhere. */
-const identityOf = (path: string): string | undefined => {
-  try {
-    const { dev, ino } = statSync(path)
-    return `${dev}:${ino}`
-  } catch {
-    return undefined
-  }
-}
-
 const isOverride = (value = ''): boolean => value === '1' || value.toLowerCase() === 'true'
 
 /** Refuses a CNI_NETNS that is the namespace this process runs in, before anything is done in it: a path of another
@@ -74,8 +64,7 @@ const isOverride = (value = ''): boolean => value === '1' || value.toLowerCase()
  *  business (DEL must succeed). CNI_NETNS_OVERRIDE=1 allows it. @throws CniError 8 */
 export const refuseOwnNetns = (netns: string, env: Env): void => {
   if (netns === '' || isOverride(env.CNI_NETNS_OVERRIDE)) return
-  const theirs = identityOf(netns)
-  if (theirs === undefined || theirs !== identityOf('/proc/thread-self/ns/net')) return
+  if (!addon().sameFile(netns, '/proc/thread-self/ns/net')) return
   throw new CniError(
     ERR_NETNS,
     `CNI_NETNS ${quote(netns)} is the network namespace that the plugin itself runs in`,

@@ -9,6 +9,11 @@ interface Addon {
   readonly flock: (fd: number, operation: number) => void
   readonly connectUnix: (path: string) => number
   readonly sha512: (bytes: Uint8Array) => string
+  /** All that a descriptor has, as UTF-8, at most `max` bytes; '' of a character device. */
+  readonly readText: (fd: number, max: number) => string
+  readonly writeText: (fd: number, text: string) => void
+  /** Whether two paths lead to one file; false when either leads nowhere. */
+  readonly sameFile: (path: string, other: string) => boolean
   /** The result, or the errno, negative. For files.ts alone: a wrong argument writes where it points. */
   readonly syscall: (number: number, ...args: readonly (number | string | Uint8Array)[]) => number
   /** The numbers of system calls on this machine, by name. */

@@ -1,5 +1,5 @@
 /* The calls that podwire needs and Node lacks, each synchronous: netlink sockets in a given network namespace, setns,
- * flock, a unix stream socket, SHA-512. N-API, no dependency but Node's headers. Every function throws an Error whose
+ * flock, a unix stream socket, SHA-512; in other files texts and system calls. N-API, no dependency but Node's headers. Every function throws an Error whose
  * `errno` (positive number) and `syscall` say what the kernel refused. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,10 +18,11 @@
 
 #include "sha512.h"
 #include "syscall.h"
+#include "text.h"
 
 #define RECEIVE_SIZE (1 << 16)
 
-static napi_value fail(napi_env env, const char *syscall) {
+napi_value fail(napi_env env, const char *syscall) {
   const int error = errno;
   napi_value message, object, number, name;
   char text[160];
@@ -218,6 +219,7 @@ static napi_value initialise(napi_env env, napi_value exports) {
     napi_set_named_property(env, exports, functions[i].name, function);
   }
   export_syscall(env, exports);
+  export_text(env, exports);
   dl_iterate_phdr(give_back_code, NULL);
   return exports;
 }

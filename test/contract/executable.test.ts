@@ -93,7 +93,11 @@ test('an empty stdin, a closed one and a folder as stdin are typed errors', () =
 test('says on stderr that its answer cannot be written', () => {
   const { status, stderr } = run(['sh', '-c', 'CNI_COMMAND=VERSION "$0" < /dev/null > /dev/full', plugin()])
   expect(status).toBe(1)
-  expect(JSON.parse(stderr)).toMatchObject({ code: 5, msg: expect.stringContaining('ENOSPC') })
+  expect(JSON.parse(stderr)).toMatchObject({
+    code: 5,
+    msg: 'stdout cannot be written',
+    details: expect.stringContaining('No space left on device'),
+  })
 })
 
 test('is not stopped by arguments', () => {
