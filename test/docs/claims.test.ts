@@ -50,7 +50,9 @@ const programsOf = ({ bin, node, folder }: Bed): readonly string[] => {
   const wrap = ['strace', '-f', '-qq', '-e', 'trace=execve', '-o', trace]
   const netns = makeNetns('traced')
   callPlugin({ bin, node, netns, verb: 'ADD', containerID: 'traced', ifName: 'eth0', conf: bridge(folder), wrap })
-  const started = [...readFileSync(trace, 'utf8').matchAll(/execve\("([^"]+)".* = 0/g)].map(({ 1: path = '' }) => path)
+  // a call that another thread interrupts is written in two lines, of which the first has no result yet
+  const calls = readFileSync(trace, 'utf8').matchAll(/execve\("([^"]+)".*(?: = 0|<unfinished \.\.\.>)$/gm)
+  const started = [...calls].map(({ 1: path = '' }) => path)
   // a launcher becomes podwire: the same process
   return started.slice(1).filter((path) => !path.endsWith('/podwire'))
 }
