@@ -51,13 +51,13 @@ const appears = async (file: string, qemu: ChildProcess, seconds: number): Promi
   return existsSync(file)
 }
 
-const BOOT_SECONDS = 120
+const BOOT_SECONDS = 300
 
 const textOf = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
 
 /** What `command`, a shell script, did in a guest. `seconds` is its time limit, without the boot of about five.
  *  @throws Error with the guest's console when it does not come up, with its stderr when the command does not end */
-export const runInGuest = async (command: string, seconds = 300): Promise<Output> => {
+export const runInGuest = async (command: string, seconds = 900): Promise<Output> => {
   const guest = guestKernel()
   const control = makeFolder('guest')
   writeFileSync(`${control}/command`, command)

@@ -32,7 +32,7 @@ beforeAll(async () => {
     verdicts.set(verdict.name, verdict)
   }
   if (verdicts.size === 0) throw new Error(`the guest ran no case:\n${stderr}`)
-}, 600_000)
+}, 1_260_000)
 
 test.for(Object.keys(cases))('%s, in a guest', (name) => {
   expect(verdicts.get(name)?.error).toBe('')
