@@ -34,7 +34,7 @@ if [ -n "$missing" ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq || say 'apt-get update ended with an error; going on with the lists at hand'
   # shellcheck disable=SC2086
-  apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  apt-get install -y -qq -o Acquire::Retries=3 --no-install-recommends $missing >/dev/null
 fi
 
 if ! npm ls --all >/dev/null 2>&1; then

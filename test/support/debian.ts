@@ -41,7 +41,10 @@ const optionsFor = (state: string): readonly string[] =>
 const unpack = (options: readonly string[], packages: readonly string[], folder: string): void => {
   const archives = `${folder}/.archives`
   mkdirSync(archives, { recursive: true })
-  must(['apt-get', ...options, 'download', '-qq', ...packages], { cwd: archives, timeout: 600_000 })
+  must(['apt-get', '-o', 'Acquire::Retries=3', ...options, 'download', '-qq', ...packages], {
+    cwd: archives,
+    timeout: 600_000,
+  })
   for (const archive of readdirSync(archives))
     must(['dpkg-deb', '-x', `${archives}/${archive}`, folder], { timeout: 600_000 })
   rmSync(archives, { recursive: true })

@@ -1,6 +1,7 @@
 /** Everything that is tested in the guest. */
+
+import { bridgeCases } from './bridge-cases.ts'
 import type { Cases } from './case.ts'
 import { chainCases } from './chain-cases.ts'
-import { vlanCases } from './vlan-cases.ts'
 
-export const cases: Cases = { ...vlanCases, ...chainCases }
+export const cases: Cases = { ...bridgeCases, ...chainCases }

@@ -1,4 +1,5 @@
-/** `bridge` with VLANs: the keys `vlan`, `vlanTrunk`, `preserveDefaultVlan`, and a gateway on a VLAN. */
+/** `bridge` with VLANs (`vlan`, `vlanTrunk`, `preserveDefaultVlan`, a gateway on a VLAN), and what else is the bridge's own
+ *  to forward or to drop. */
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { attaching } from '../support/attachment.ts'
 import { mustIn, runIn, shellIn } from '../support/netns.ts'
@@ -34,7 +35,7 @@ const hears = (bed: NodeBed, from: number, address: string): boolean => ping(bed
 const inVlan = (bed: NodeBed, pod: number, vlan: number) =>
   attaching(bed, bridgeIn(`10.9.0.${pod + 10}/24`, { vlan }), pod).add()
 
-export const vlanCases: Cases = {
+export const bridgeCases: Cases = {
   'pods of one VLAN hear each other, pods of two do not': () => {
     const bed = makeNode(3)
     inVlan(bed, 0, 100)
@@ -96,5 +97,21 @@ export const vlanCases: Cases = {
     equal(first.del(result).status, 0)
     equal(runIn(bed.node, ['ip', 'link', 'show', portOf(result)]).status, 1)
     equal(hears(bed, 1, '10.9.0.1'), true)
+  },
+
+  'macspoofchk drops what a pod sends under another address': () => {
+    const bed = makeNode(2)
+    attaching(bed, bridgeIn('10.9.0.10/24', { macspoofchk: true }), 0).add()
+    attaching(bed, bridgeIn('10.9.0.11/24', {}), 1).add()
+    equal(hears(bed, 0, '10.9.0.11'), true)
+    shellIn(bed.pods[0] ?? '', 'ip link set eth0 address 02:00:00:00:00:99; ip neigh flush dev eth0')
+    equal(hears(bed, 0, '10.9.0.11'), false)
+  },
+
+  'isolated ports hear the gateway and not each other': () => {
+    const bed = makeNode(2)
+    const isolated = { portIsolation: true, isGateway: true }
+    for (const pod of [0, 1]) attaching(bed, bridgeIn(`10.9.0.${pod + 10}/24`, isolated), pod).add()
+    deepEqual([hears(bed, 0, '10.9.0.11'), hears(bed, 0, '10.9.0.1')], [false, true])
   },
 }
