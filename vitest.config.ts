@@ -29,7 +29,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          globalSetup: ['test/support/orphans.ts'],
+          globalSetup: ['test/support/run.ts'],
           setupFiles: ['test/support/setup.ts'],
         },
       },

@@ -1,8 +1,7 @@
 /** Plugin executables, called as a runtime calls them: environment and stdin in, status, stdout and stderr out. */
-import { copyFileSync, existsSync, linkSync, readdirSync, symlinkSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { makeFolder } from './cleanup.ts'
-import type { Output } from './command.ts'
-import { run } from './command.ts'
+import { must, type Output, run } from './command.ts'
 import { inside, pathOf } from './netns.ts'
 
 const ROOT = `${import.meta.dirname}/../..`
@@ -17,28 +16,27 @@ const foldersWithMain = (parent: string): readonly string[] =>
 /** Types of all plugins of this checkout, IPAM included. */
 export const pluginTypes = (): readonly string[] => [...foldersWithMain('plugins'), ...foldersWithMain('ipam')].sort()
 
-const place = (source: string, target: string): void => {
-  try {
-    linkSync(source, target)
-  } catch {
-    copyFileSync(source, target) // another file system
-  }
+/** Has this checkout's build install itself into a new folder. @throws Error when `npm run build` has not been run */
+export const installPlugins = (): string => {
+  if (!existsSync(`${ROOT}/dist/podwire`)) throw new Error('dist/podwire is missing: run "npm run build" first')
+  const folder = makeFolder('installed')
+  must([`${ROOT}/dist/podwire`, 'install', '--bin-dir', folder])
+  return folder
 }
 
-let installed: string | undefined
-/** A folder usable as CNI_PATH that holds this checkout's build; made once per process, unless PODWIRE_BIN_DIR names one.
+/** In the environment of every test file: the folder that the run has installed into (see run.ts). */
+export const INSTALLED = 'PODWIRE_INSTALLED'
+
+let own: string | undefined
+/** A folder usable as CNI_PATH that holds this checkout's build; this process's own, unless PODWIRE_BIN_DIR names one.
  *  @throws Error when `npm run build` has not been run */
 export const binDir = (): string => {
   const given = process.env['PODWIRE_BIN_DIR']
   if (given !== undefined) return given
-  if (installed !== undefined && existsSync(installed)) return installed
+  if (own !== undefined && existsSync(own)) return own
   const folder = makeFolder('bin')
-  for (const name of ['podwire', 'podwire.node', 'podwire-plugin']) {
-    if (!existsSync(`${ROOT}/dist/${name}`)) throw new Error(`dist/${name} is missing: run "npm run build" first`)
-    place(`${ROOT}/dist/${name}`, `${folder}/${name}`)
-  }
-  for (const type of pluginTypes()) symlinkSync('podwire-plugin', `${folder}/${type}`)
-  installed = folder
+  must(['cp', '-al', `${process.env[INSTALLED] ?? installPlugins()}/.`, folder])
+  own = folder
   return folder
 }
 
