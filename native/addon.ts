@@ -12,6 +12,10 @@ interface Addon {
   /** All that a descriptor has, as UTF-8, at most `max` bytes; '' of a character device. */
   readonly readText: (fd: number, max: number) => string
   readonly writeText: (fd: number, text: string) => void
+  /** The text of a file, of UTF-8 or with a character for each byte; or the errno, negative. */
+  readonly readFile: (path: string, latin1: boolean) => string | number
+  /** Makes a file, or replaces what it holds. 0, or the errno, negative. */
+  readonly writeFile: (path: string, text: string, mode: number) => number
   /** Whether two paths lead to one file; false when either leads nowhere. */
   readonly sameFile: (path: string, other: string) => boolean
   /** The result, or the errno, negative. For files.ts alone: a wrong argument writes where it points. */

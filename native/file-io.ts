@@ -1,4 +1,5 @@
 /** Opening, reading, writing and closing, as in node:fs. */
+import { addon } from './addon.ts'
 import { AT_FDCWD, call } from './file-call.ts'
 import { constants, O_CLOEXEC } from './file-constants.ts'
 
@@ -121,9 +122,14 @@ const charactersOf = (bytes: Uint8Array): string =>
 export function readFileSync(path: string | number): Uint8Array
 export function readFileSync(path: string | number, encoding: Encoding): string
 export function readFileSync(path: string | number, encoding?: Encoding): string | Uint8Array {
-  const bytes = withFile(path, 'r', 0, readAll)
-  if (encoding === undefined) return bytes
+  if (encoding === undefined) return withFile(path, 'r', 0, readAll)
   const charset = typeof encoding === 'string' ? encoding : encoding.encoding
+  if (typeof path === 'string') {
+    const text = addon().readFile(path, charset === 'latin1')
+    if (typeof text === 'string') return text
+  }
+  // of a descriptor; or refused, which is found and told again call by call
+  const bytes = withFile(path, 'r', 0, readAll)
   return charset === 'latin1' ? latin1(bytes) : text8.decode(bytes)
 }
 
@@ -131,7 +137,11 @@ export const writeFileSync = (
   path: string | number,
   data: string | Uint8Array,
   { flag = 'w', mode = MODE_FILE }: WriteOptions = {},
-): void => withFile(path, flag, mode, (fd) => writeAll(fd, data))
+): void => {
+  const isPlain = typeof path === 'string' && typeof data === 'string' && flag === 'w'
+  if (isPlain && addon().writeFile(path, data, mode) === 0) return
+  withFile(path, flag, mode, (fd) => writeAll(fd, data))
+}
 
 export const appendFileSync = (path: string | number, data: string | Uint8Array, options: WriteOptions = {}): void =>
   writeFileSync(path, data, { flag: 'a', ...options })

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, linkSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  linkSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -89,4 +99,21 @@ test('sameFile() sees through links, and is false of what is not there', () => {
   const same = (x: string, y: string): boolean => addon().sameFile(`${folder}/${x}`, `${folder}/${y}`)
   expect([same('a', 'a'), same('a', 'soft'), same('hard', 'soft'), same('a', 'b')]).toEqual([true, true, true, false])
   expect([same('none', 'none'), same('a\0x', 'a'), same('a', 'none')]).toEqual([false, false, false])
+})
+
+test('readFile() and writeFile() of paths: texts of both charsets, errors as numbers', () => {
+  const path = `${folder}/file`
+  expect(addon().writeFile(path, 'é€😀', 0o640)).toBe(0)
+  expect(statSync(path).mode & 0o777).toBe(0o640 & ~process.umask())
+  expect(addon().readFile(path, false)).toBe('é€😀')
+  expect(addon().readFile(path, true)).toBe(readFileSync(path, 'latin1'))
+  expect(addon().writeFile(path, 'x', 0o600)).toBe(0)
+  expect(addon().readFile(path, false)).toBe('x')
+  expect([addon().readFile(`${path}\0`, false), addon().writeFile(`${path}\0`, '', 0)]).toEqual([-22, -22])
+  expect([addon().readFile(folder, false), addon().writeFile(folder, '', 0)]).toEqual([-21, -21])
+  expect([addon().readFile(`${path}/x`, false), addon().readFile(`${folder}/none`, true)]).toEqual([-20, -2])
+})
+
+test('readFile() reads files that say they are empty, such as those of /proc', () => {
+  expect(addon().readFile('/proc/self/status', false)).toMatch(/^Name:.*\n/)
 })
