@@ -19,12 +19,22 @@ const row = (number: string, title: string, cells: readonly string[]): string =>
 const span = (versions: readonly Version[]): string =>
   versions.length > 2 ? `${versions[0]} to ${versions.at(-1)}` : versions.join(', ')
 
+/** Characters of a reason that are printed. */
+const LONGEST = 400
+const cut = (text: string): string => (text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} ...`)
+
 /** Each reason once for an item, with the versions it was given under. */
 const reasons = (number: number, verdicts: readonly Verdict[]): readonly string[] => {
   const failed = verdicts.filter(({ pass }) => !pass)
   const byWhy = groupBy(failed, ({ why }) => why.replaceAll(/\b\d\.\d\.\d\b/g, 'V'))
-  return byWhy.map(([, group]) => `- ${number} (${span(group.map(({ version }) => version))}): ${group[0]?.why}`)
+  return byWhy.map(
+    ([, group]) => `- ${number} (${span(group.map(({ version }) => version))}): ${cut(group[0]?.why ?? '')}`,
+  )
 }
+
+/** The versions that a plugin does not have: all else that fails under them says nothing more. */
+const unsupported = (verdicts: readonly Verdict[]): readonly Version[] =>
+  verdicts.filter(({ item, pass }) => item === 1 && !pass).map(({ version }) => version)
 
 const pluginTable = (plugin: string, verdicts: readonly Verdict[]): string => {
   const versions = VERSIONS.filter((version) => verdicts.some((one) => one.version === version))
@@ -39,10 +49,28 @@ const pluginTable = (plugin: string, verdicts: readonly Verdict[]): string => {
       versions.map((v) => cell(of(number), v)),
     ),
   )
-  const below = items.flatMap(({ number }) => reasons(number, of(number)))
+  const without = unsupported(verdicts)
+  const telling = (number: number): readonly Verdict[] => of(number).filter(({ version }) => !without.includes(version))
+  const below = [
+    ...without.map((version) => `- every item under ${version}: ${plugin} does not have this version`),
+    ...items.flatMap(({ number }) => reasons(number, telling(number))),
+  ]
   const passed = verdicts.filter(({ pass }) => pass).length
   const total = `${plugin}: ${passed} of ${verdicts.length} pass`
   return [head, rule, ...rows, '', total, ...(below.length === 0 ? [] : ['', ...below])].join('\n')
+}
+
+/** What the first directory passes and the second does not, under one version: item, and the plugins. */
+export const renderDifferences = (ours: readonly Verdict[], theirs: readonly Verdict[], version: Version): string => {
+  const isAhead = (one: Verdict): boolean =>
+    !one.pass &&
+    one.version === version &&
+    ours.some((own) => own.pass && own.item === one.item && own.plugin === one.plugin && own.version === version)
+  const lines = ITEMS.flatMap(({ number, title }) => {
+    const plugins = theirs.filter((one) => one.item === number && isAhead(one)).map(({ plugin }) => plugin)
+    return plugins.length === 0 ? [] : [`| ${number} | ${title} | ${plugins.join(', ')} |`]
+  })
+  return ['| | item | plugins |', '|---|---|---|', ...lines].join('\n')
 }
 
 /** All tables, and a last line with the sum. */
