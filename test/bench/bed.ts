@@ -1,5 +1,5 @@
 /** Two nodes, one for podwire and one for the reference, with as many pods as a measure needs, and each side's plugins. */
-import { existsSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync } from 'node:fs'
 import { makeFolder } from '../support/cleanup.ts'
 import { must } from '../support/command.ts'
 import { makeNetns } from '../support/netns.ts'
@@ -31,6 +31,14 @@ const installed = (): string => {
   return folder
 }
 
+/** Fresh copies of the reference's executables: how fast a program starts depends on how the page cache holds its file, and
+ *  what was just written starts faster. */
+const copied = (source: string): string => {
+  const folder = makeFolder('bench-reference')
+  for (const name of readdirSync(source)) copyFileSync(`${source}/${name}`, `${folder}/${name}`)
+  return folder
+}
+
 const sideOf = (name: Side['name'], bin: string): Side => {
   const { node, folder } = makeNode(0, `bench-${name}`)
   return { name, bin, node, folder }
@@ -40,7 +48,7 @@ const sideOf = (name: Side['name'], bin: string): Side => {
 export const makeSides = (): Sides => {
   if (!existsSync(`${REFERENCE}/bridge`))
     throw new Error(`${REFERENCE}/bridge is missing: apt-get install containernetworking-plugins`)
-  return { podwire: sideOf('podwire', installed()), reference: sideOf('reference', REFERENCE) }
+  return { podwire: sideOf('podwire', installed()), reference: sideOf('reference', copied(REFERENCE)) }
 }
 
 /** Names of `count` new namespaces, as a runtime makes them for pods. */
