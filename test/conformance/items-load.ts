@@ -70,6 +70,7 @@ const reboot = async (trial: Trial): Promise<void> => {
 const KILLS = 6
 
 const killed = async (trial: Trial): Promise<void> => {
+  await trial.warm()
   await trial.attached()
   for (let i = 0; i < KILLS; i++) {
     const before = await trial.state()
