@@ -29,6 +29,15 @@ export const recordedAddressing = (call: Call, prevResult: Result): Addressing =
   }
 }
 
-/** The addresses of this attachment as prevResult has them; none when the runtime sent none (a second DEL, a lost cache). */
-export const recordedAddresses = (call: Call): readonly Cidr[] =>
-  call.prevResult === undefined ? [] : recordedAddressing(call, call.prevResult).ips.map(({ address }) => address)
+/** The addresses of this attachment as prevResult has them; none when the runtime sent none (a second DEL, a lost cache), or
+ *  one that names another sandbox: it is another container's. */
+export const recordedAddresses = (call: Call): readonly Cidr[] => {
+  const { prevResult, ifName, netns } = call
+  const own = prevResult?.interfaces?.find(
+    ({ name, sandbox }) => name === ifName && sandbox !== undefined && sandbox !== '',
+  )
+  const isAnothers = own !== undefined && netns !== '' && own.sandbox !== netns
+  return prevResult === undefined || isAnothers
+    ? []
+    : recordedAddressing(call, prevResult).ips.map(({ address }) => address)
+}

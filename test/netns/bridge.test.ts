@@ -281,3 +281,14 @@ test.for(['bridge', 'ptp'])(
     expect(callPlugin({ ...base, wrap }).json).toMatchObject({ code: 50, msg: expect.stringContaining('"ipMasq"') })
   },
 )
+
+test('DEL with the result of another container takes back its own masquerade and leaves the other one whole', () => {
+  const bed = makeNode(2)
+  const conf = gateway(bed, { ipMasq: true })
+  const [a, b] = [attaching(bed, conf, 0), attaching(bed, conf, 1)]
+  a.add()
+  const other = b.add()
+  expect(a.del(other).status).toBe(0)
+  expect(snapshot(bed.node).filter((line) => line.includes('net/c0/eth0'))).toEqual([])
+  expect(b.check(other).status).toBe(0)
+})
