@@ -1,13 +1,15 @@
 /** The test bed itself, driven with the reference plugins: what the other tests conclude from it must be so. */
-import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { addChain, type ConfList, delChain } from '../support/chain.ts'
-import { run } from '../support/command.ts'
+import { removeOrphans } from '../support/cleanup.ts'
+import { must, run } from '../support/command.ts'
 import { difference, snapshot } from '../support/leftovers.ts'
 import { pathOf, shellIn } from '../support/netns.ts'
 import { makeNode, NODE_IPV4, NODE_IPV6, OUTSIDE_IPV4, OUTSIDE_IPV6 } from '../support/node.ts'
 import { callPlugin, REFERENCE } from '../support/plugin.ts'
-import { ask, listen, ping } from '../support/probe.ts'
+import { ask, listen, ping, waitFor } from '../support/probe.ts'
 
 test('makeNode() joins the node to a neighbour in both families', () => {
   const { node } = makeNode(0)
@@ -108,4 +110,37 @@ test('callPlugin() gives the status, the error object and the wrapped command', 
 test('the namespaces of a bed exist under the path a plugin is given', () => {
   const { node, pods } = makeNode(1)
   expect([node, ...pods].map((name) => existsSync(pathOf(name)))).toEqual([true, true])
+})
+
+/** A process that makes a namespace and waits; and what is left of it. */
+const makeAndWait = () => {
+  const script = `import('${import.meta.dirname}/../support/netns.ts').then(({ makeNetns }) => {
+    makeNetns('waiting')
+    setInterval(() => {}, 1000)
+  })`
+  const child = spawn(process.execPath, ['--import', 'tsx', '-e', script], { stdio: 'ignore' })
+  const left = () => readdirSync('/run/netns').filter((name) => name.startsWith(`pw-${child.pid}-`))
+  expect(waitFor(() => left().length === 1)).toBe(true)
+  const end = (signal: NodeJS.Signals) =>
+    new Promise<void>((resolve) => child.on('close', () => resolve()).kill(signal))
+  return { left, end }
+}
+
+test.for(['SIGINT', 'SIGTERM'] as const)(
+  'a process that makes a bed leaves nothing when %s ends it',
+  async (signal) => {
+    const { left, end } = makeAndWait()
+    await end(signal)
+    expect(left()).toEqual([])
+  },
+)
+
+test('removeOrphans() removes what a killed process has left, and nothing of one that lives', async () => {
+  const { node } = makeNode(0)
+  const { left, end } = makeAndWait()
+  await end('SIGKILL')
+  expect(left()).toHaveLength(1)
+  removeOrphans()
+  expect(left()).toEqual([])
+  expect(must(['ip', 'netns', 'list'])).toContain(node)
 })
