@@ -29,14 +29,18 @@ export const recordedAddressing = (call: Call, prevResult: Result): Addressing =
   }
 }
 
+/** Of a path; one namespace may be spelled `/run/netns/x` and `/var/run/netns/x`. */
+const lastPart = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
 /** The addresses of this attachment as prevResult has them; none when the runtime sent none (a second DEL, a lost cache), or
- *  one that names another sandbox: it is another container's. */
+ *  DEL was given one that names another sandbox: it is another container's. */
 export const recordedAddresses = (call: Call): readonly Cidr[] => {
-  const { prevResult, ifName, netns } = call
+  const { prevResult, ifName, netns, verb } = call
   const own = prevResult?.interfaces?.find(
     ({ name, sandbox }) => name === ifName && sandbox !== undefined && sandbox !== '',
   )
-  const isAnothers = own !== undefined && netns !== '' && own.sandbox !== netns
+  const isAnothers =
+    verb === 'DEL' && own !== undefined && netns !== '' && lastPart(own.sandbox ?? '') !== lastPart(netns)
   return prevResult === undefined || isAnothers
     ? []
     : recordedAddressing(call, prevResult).ips.map(({ address }) => address)
