@@ -5,7 +5,18 @@ import { dirname } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 
 /** The folders whose code runs when a runtime calls a plugin. */
-export const EXEC_FOLDERS = ['addr', 'bin', 'cni', 'ipam', 'kernel', 'native', 'netfilter', 'netlink', 'plugins']
+export const EXEC_FOLDERS = [
+  'addr',
+  'bin',
+  'cni',
+  'ipam',
+  'kernel',
+  'native',
+  'netfilter',
+  'netlink',
+  'overlay',
+  'plugins',
+]
 
 const filesInPlaceOfFs = (root: string): Plugin => ({
   name: 'native-files',

@@ -12,7 +12,9 @@ const LAYERS: readonly (readonly string[])[] = [
   ['netfilter'],
   ['cni', 'kernel'],
   ['conf'],
+  ['overlay'],
   ['plugins', 'ipam'],
+  ['agent'],
   ['cli'],
   ['bin'],
 ]
@@ -76,7 +78,7 @@ test('there is no cycle of imports', () => {
 
 test('nothing imports bun, and the exec path imports no stream, promise or child process', () => {
   const SLOW = ['node:child_process', 'node:crypto', 'node:stream', 'node:fs/promises', 'node:net', 'node:http']
-  const EXEC_PATH = ['addr', 'native', 'netlink', 'netfilter', 'kernel', 'cni', 'plugins', 'ipam']
+  const EXEC_PATH = ['addr', 'native', 'netlink', 'netfilter', 'kernel', 'cni', 'overlay', 'plugins', 'ipam']
   const bad = product.filter(({ from, to, typeOnly }) => {
     const slow = SLOW.includes(to) && EXEC_PATH.includes(from.split('/')[0] ?? '')
     return !typeOnly && (slow || to.startsWith('bun'))
