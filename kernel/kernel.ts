@@ -3,6 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { quote } from '../addr/error.ts'
 import { CniError, ERR_ENVIRONMENT } from '../cni/error.ts'
 import { addon } from '../native/addon.ts'
+import { type GenericSocket, openGeneric } from '../netlink/generic.ts'
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkSocket, openSocket } from '../netlink/socket.ts'
 import type { Ns } from './plan.ts'
 
@@ -11,6 +12,8 @@ export interface Kernel {
   readonly route: (ns: Ns) => NetlinkSocket
   /** NETLINK_NETFILTER in a namespace. */
   readonly netfilter: (ns: Ns) => NetlinkSocket
+  /** NETLINK_GENERIC in a namespace: wireguard, ethtool. */
+  readonly generic: (ns: Ns) => GenericSocket
   /** Descriptor of a namespace. @throws CniError 4 when CNI_NETNS is empty or no namespace is there */
   readonly netns: (ns: Ns) => number
   /** Runs `run` with this thread in a namespace: for files of /proc/sys/net and for programs that are run there. */
@@ -53,6 +56,7 @@ export const openKernel = (netns: string): Kernel => {
   })
   const route = open(NETLINK_ROUTE)
   const netfilter = open(NETLINK_NETFILTER)
+  const generic = { node: once(() => openGeneric(-1)), pod: once(() => openGeneric(pod.get())) }
   const inside = <T>(ns: Ns, run: () => T): T => {
     if (ns === 'node') return run()
     const home = node.get()
@@ -64,12 +68,13 @@ export const openKernel = (netns: string): Kernel => {
     }
   }
   const close = (): void => {
-    for (const socket of [route.node, route.pod, netfilter.node, netfilter.pod]) socket.made()?.close()
+    for (const { node, pod } of [route, netfilter, generic]) for (const socket of [node, pod]) socket.made()?.close()
     for (const fd of [node.made(), pod.made()]) if (fd !== undefined) closeSync(fd)
   }
   return {
     route: (ns) => route[ns].get(),
     netfilter: (ns) => netfilter[ns].get(),
+    generic: (ns) => generic[ns].get(),
     netns: (ns) => descriptors[ns].get(),
     inside,
     indexes: new Map(),
