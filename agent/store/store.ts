@@ -1,26 +1,11 @@
 /** What a store of leases is: the file, etcd and kubernetes stores are each one value of `LeaseStore`. Nothing here retries:
  *  a failure is an error, and the agent backs off and calls again while what it last knew stays programmed. */
-import type { Cidr } from '../../addr/cidr.ts'
-import type { Ip } from '../../addr/ip.ts'
-import type { BackendData, Lease } from '../../overlay/lease.ts'
+import type { Claim, OwnLease } from '../../overlay/claim.ts'
+import type { Lease } from '../../overlay/lease.ts'
 import type { NetConf } from '../../overlay/net-conf.ts'
 
-/** What this node says of itself when it asks for a lease. */
-export interface Claim {
-  readonly publicIP?: Ip
-  readonly publicIPv6?: Ip
-  readonly backendType: string
-  readonly data: BackendData
-  readonly v6Data: BackendData
-  /** Subnets of the lease this node had (from subnet.env), taken again when they are free. */
-  readonly previous: readonly Cidr[]
-}
-
-export interface OwnLease {
-  readonly lease: Lease
-  /** Milliseconds since the epoch; undefined: never. */
-  readonly expires?: number
-}
+export type { Claim, OwnLease } from '../../overlay/claim.ts'
+export { LeaseLost, StoreError } from '../../overlay/store-error.ts'
 
 /** What changed in the store. A value that is no lease is an `invalid` event: it stays known by its key until it is
  *  changed or removed. */
@@ -43,14 +28,4 @@ export interface LeaseStore {
    *  @throws StoreError when the source is lost */
   readonly watch: (listener: (event: LeaseEvent) => void, signal: AbortSignal) => Promise<void>
   readonly close: () => void
-}
-
-/** The store cannot be used now: what was asked of whom, and why not. Trying again may help. */
-export class StoreError extends Error {
-  override readonly name = 'StoreError'
-}
-
-/** The own lease is not this node's any more: a new one must be acquired. */
-export class LeaseLost extends Error {
-  override readonly name = 'LeaseLost'
 }

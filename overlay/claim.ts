@@ -1,0 +1,27 @@
+/** What this node says of itself when it asks for a lease, and what it gets. */
+import type { Cidr } from '../addr/cidr.ts'
+import type { Ip } from '../addr/ip.ts'
+import type { BackendData, Lease } from './lease.ts'
+
+export interface Claim {
+  readonly publicIP?: Ip
+  readonly publicIPv6?: Ip
+  readonly backendType: string
+  readonly data: BackendData
+  readonly v6Data: BackendData
+  /** Subnets of the lease this node had (from subnet.env), taken again when they are free. */
+  readonly previous: readonly Cidr[]
+}
+
+export interface OwnLease {
+  readonly lease: Lease
+  /** Milliseconds since the epoch; undefined: never. */
+  readonly expires?: number
+}
+
+/** Whether `lease` names this node's public address: flannel compares the IPv4 one (pkg/subnet/etcd `findLeaseByIP`); a
+ *  node without one is known by its IPv6 address. */
+export const isOwn = (lease: Lease, claim: Claim): boolean =>
+  claim.publicIP === undefined
+    ? claim.publicIPv6 !== undefined && lease.publicIPv6 === claim.publicIPv6
+    : lease.publicIP === claim.publicIP
