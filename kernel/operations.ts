@@ -1,5 +1,6 @@
 /** The operations of every kind of fact. A kind without an entry does not compile. */
 import { addrOperations } from './addr.ts'
+import { blackholeOperations } from './blackhole.ts'
 import { bridgeVlanOperations } from './bridge-vlan.ts'
 import { filterOperations } from './filter.ts'
 import { firewalldOperations } from './firewalld.ts'
@@ -13,6 +14,8 @@ import { qdiscOperations } from './qdisc.ts'
 import { routeOperations } from './route.ts'
 import { settleOperations } from './settle.ts'
 import { sysctlOperations } from './sysctl.ts'
+import { wireguardOperations } from './wireguard.ts'
+import { wireguardPeerOperations } from './wireguard-peer.ts'
 
 type Table = { readonly [K in Fact['kind']]: Operations<Extract<Fact, { kind: K }>> }
 
@@ -21,6 +24,7 @@ const OPERATIONS: Table = {
   'link-settings': linkSettingsOperations,
   addr: addrOperations,
   route: routeOperations,
+  blackhole: blackholeOperations,
   neigh: neighOperations,
   'bridge-vlan': bridgeVlanOperations,
   sysctl: sysctlOperations,
@@ -30,6 +34,8 @@ const OPERATIONS: Table = {
   iptables: iptablesOperations,
   'firewalld-source': firewalldOperations,
   nft: nftOperations,
+  wireguard: wireguardOperations,
+  'wireguard-peer': wireguardPeerOperations,
 }
 
 export const operationsOf = <F extends Fact>(fact: F): Operations<F> =>

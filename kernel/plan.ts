@@ -2,6 +2,7 @@
  *  (drift), DEL and GC (remove) and `podwire plan` (render). Each kind of fact is a file of this folder that exports its
  *  type and its operations; `kernel/operations.ts` maps kind to operations. */
 import type { AddrFact } from './addr.ts'
+import type { BlackholeFact } from './blackhole.ts'
 import type { BridgeVlanFact } from './bridge-vlan.ts'
 import type { FilterFact } from './filter.ts'
 import type { FirewalldSourceFact } from './firewalld.ts'
@@ -15,6 +16,8 @@ import type { QdiscFact } from './qdisc.ts'
 import type { RouteFact } from './route.ts'
 import type { SettleFact } from './settle.ts'
 import type { SysctlFact } from './sysctl.ts'
+import type { WireguardFact } from './wireguard.ts'
+import type { WireguardPeerFact } from './wireguard-peer.ts'
 
 /** Which network namespace a fact lives in: the one this process runs in, or the container's (CNI_NETNS). */
 export type Ns = 'node' | 'pod'
@@ -24,6 +27,7 @@ export type Fact =
   | LinkSettingsFact
   | AddrFact
   | RouteFact
+  | BlackholeFact
   | NeighFact
   | BridgeVlanFact
   | SysctlFact
@@ -33,6 +37,8 @@ export type Fact =
   | QdiscFact
   | FilterFact
   | FirewalldSourceFact
+  | WireguardFact
+  | WireguardPeerFact
 
 export type Plan = readonly Fact[]
 
