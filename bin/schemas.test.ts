@@ -7,7 +7,8 @@ import { foldBy, requireSchema, type Schema } from '../cni/schema.ts'
 import { compileSchema, schemaTypes } from './schemas.ts'
 
 const folder = new URL('../conf/schemas', import.meta.url).pathname
-const types = schemaTypes(folder)
+/** The options of the agent are no plugin's configuration: agent/options.test.ts. */
+const types = schemaTypes(folder).filter((type) => type !== 'agent')
 const schemas = new Map<string, Schema>()
 
 beforeAll(async () => {

@@ -58,7 +58,7 @@ const validatorOf = (type: string, base: SchemaNode, schema: SchemaNode): string
     messages: false,
     code: { source: true, esm: true },
   })
-  ajv.addVocabulary(['cniArgs'])
+  ajv.addVocabulary(['cniArgs', 'value', 'secret'])
   ajv.addSchema(bare(base) as SchemaNode, BASE)
   const validate = ajv.compile({ ...(bare(schema) as SchemaNode), $id: `${type}.json` })
   return standaloneCode.default(ajv, validate)
