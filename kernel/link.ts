@@ -13,12 +13,14 @@ import {
   type Settings,
 } from './link-settings.ts'
 import type { Ns, Operations } from './plan.ts'
+import { isTunnel, renderTunnel, type TunnelDevice, tunnelDrift, tunnelOf } from './tunnel.ts'
 
 /** The peer of a pair cannot be born up (`veth_open` answers ENOTCONN until both ends exist). */
 export type PeerSettings = Omit<Settings, 'up'>
 
 export type LinkDevice =
-  | { readonly kind: 'bridge' | 'ifb' | 'dummy' }
+  | { readonly kind: 'bridge' | 'ifb' | 'dummy' | 'wireguard' }
+  | TunnelDevice
   | {
       readonly kind: 'veth'
       readonly peer: {
@@ -39,6 +41,9 @@ export interface LinkFact {
   readonly birth?: Settings
   /** One of many users: kept when it exists, never removed. */
   readonly shared?: true
+  /** Ours by its name: one of another kind or with other attributes of its device is removed and made anew, one with other
+   *  settings is given them. */
+  readonly replace?: true
 }
 
 /** Settings that the kernel takes only after birth; they follow in the same datagram, so that no crash comes between. */
@@ -50,6 +55,7 @@ const laterOf = (settings: LinkSettings): LinkSettings =>
   Object.fromEntries(LATER.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])))
 
 const deviceOf = (fact: LinkFact, kernel: Kernel): Device => {
+  if (isTunnel(fact.device)) return tunnelOf(fact.ns, fact.device, kernel)
   if (fact.device.kind !== 'veth') return fact.device
   const { ns, name, settings, birth } = fact.device.peer
   return {
@@ -61,11 +67,12 @@ const deviceOf = (fact: LinkFact, kernel: Kernel): Device => {
 /** Two commands: `ip link add` takes what belongs to birth, `ip link set` the rest. */
 const render = (fact: LinkFact): string => {
   const { mac, mtu, master, ...rest } = { ...fact.birth, ...fact.settings }
-  const add = `ip link add ${fact.name}${renderSettings(optional({ mac, mtu, master }))} type ${fact.device.kind}${renderPeer(fact.device)}`
+  const add = `ip link add ${fact.name}${renderSettings(optional({ mac, mtu, master }))} type ${fact.device.kind}${renderDevice(fact.device)}`
   return Object.keys(rest).length === 0 ? add : `${add}\nip link set ${fact.name}${renderSettings(rest)}`
 }
 
-const renderPeer = (device: LinkDevice): string => {
+const renderDevice = (device: LinkDevice): string => {
+  if (isTunnel(device)) return renderTunnel(device)
   if (device.kind !== 'veth') return ''
   const { ns, name, settings, birth } = device.peer
   return ` peer name ${name}${ns === 'pod' ? ' netns pod' : ''}${renderSettings({ ...birth, ...settings })}`
@@ -122,7 +129,22 @@ const refuseOtherKind = (fact: LinkFact, found: Link): void => {
   )
 }
 
+/** Neither its addresses nor what leads over it is lost when only settings differ. */
+const ensureOwn = (fact: LinkFact, kernel: Kernel): boolean => {
+  const found = getLink(kernel.route(fact.ns), fact.name)
+  if (found === undefined || deviceDrift(fact, found, kernel) !== undefined) {
+    if (found !== undefined) removeLink(fact.ns, fact.name, kernel)
+    create(fact, kernel)
+    return true
+  }
+  const { ns, name, settings } = fact
+  if (driftOfSettings(fact, found, kernel) !== undefined)
+    kernel.route(ns).request(() => render(fact), setLink(name, netlinkSettings({ ns, settings }, kernel)))
+  return false
+}
+
 const ensure = (fact: LinkFact, kernel: Kernel): boolean => {
+  if (fact.replace) return ensureOwn(fact, kernel)
   if (fact.shared) {
     ensureShared(fact, kernel)
     return false
@@ -138,8 +160,13 @@ const ensure = (fact: LinkFact, kernel: Kernel): boolean => {
 const drift = (fact: LinkFact, kernel: Kernel): string | undefined => {
   const found = getLink(kernel.route(fact.ns), fact.name)
   if (found === undefined) return `interface ${fact.name} is missing`
+  return deviceDrift(fact, found, kernel) ?? driftOfSettings(fact, found, kernel) ?? peerDrift(fact, kernel)
+}
+
+/** What only making it anew can mend. */
+const deviceDrift = (fact: LinkFact, found: Link, kernel: Kernel): string | undefined => {
   if (found.kind !== fact.device.kind) return `interface ${fact.name} is a ${found.kind}, not a ${fact.device.kind}`
-  return driftOfSettings(fact, found, kernel) ?? peerDrift(fact, kernel)
+  return isTunnel(fact.device) ? tunnelDrift(fact, fact.device, found.tunnel, kernel) : undefined
 }
 
 const peerDrift = (fact: LinkFact, kernel: Kernel): string | undefined => {

@@ -31,6 +31,7 @@ const routeText = (fact: RouteFact): string =>
     `dev ${fact.dev}`,
     ...(fact.src === undefined ? [] : [`src ${fact.src}`]),
     ...(fact.table === undefined ? [] : [`table ${fact.table}`]),
+    ...(fact.protocol === undefined ? [] : [`proto ${fact.protocol}`]),
     ...(fact.scope === undefined ? [] : [`scope ${fact.scope}`]),
     ...(fact.priority ? [`metric ${fact.priority}`] : []),
     ...(fact.mtu ? [`mtu ${fact.mtu}`] : []),
@@ -60,6 +61,7 @@ const matches = (fact: RouteFact, index: number, found: LinkRoute): boolean =>
   sameDestination(fact.dst, found.dst) &&
   found.table === (fact.table ?? RT_TABLE_MAIN) &&
   found.via === fact.via &&
+  (fact.protocol === undefined || found.protocol === fact.protocol) &&
   (fact.scope === undefined || found.scope === scopeOf(fact)) &&
   (fact.src === undefined || found.src === fact.src) &&
   (!fact.priority || found.priority === fact.priority) &&

@@ -20,6 +20,7 @@ import {
 } from './message.ts'
 import { IFF_ALLMULTI, IFF_PROMISC, IFF_UP, ifinfomsg, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from './rtnetlink.ts'
 import type { NetlinkSocket } from './socket.ts'
+import { decodeTunnel, type Tunnel, tunnelAttrs } from './tunnel.ts'
 
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
@@ -63,7 +64,8 @@ export interface LinkSettings {
 
 /** What is created: the kernel's own kind, and what only that kind has. */
 export type Device =
-  | { readonly kind: 'bridge' | 'ifb' | 'dummy' }
+  | { readonly kind: 'bridge' | 'ifb' | 'dummy' | 'wireguard' }
+  | Tunnel
   | { readonly kind: 'veth'; readonly peer: { readonly name: string; readonly netns: number } & LinkSettings }
 
 /** A link as the kernel shows it. */
@@ -90,6 +92,8 @@ export interface Link {
   readonly vlanFiltering: boolean
   readonly hairpin: boolean
   readonly isolated: boolean
+  /** Of a vxlan or ipip alone. */
+  readonly tunnel?: Tunnel
 }
 
 const flagsOf = (s: LinkSettings): { flags: number; change: number } => {
@@ -135,13 +139,22 @@ const withHeader = (header: Uint8Array, attrs: readonly Attr[]): Uint8Array => {
   return whole
 }
 
+const dataOf = (device: Device, s: LinkSettings): Attr[] => {
+  switch (device.kind) {
+    case 'veth':
+      return [peerAttr(device.peer)]
+    case 'bridge':
+      return bit(IFLA_BR_VLAN_FILTERING, s.vlanFiltering)
+    case 'vxlan':
+    case 'ipip':
+      return tunnelAttrs(device)
+    default:
+      return []
+  }
+}
+
 const infoOf = (device: Device, s: LinkSettings): Attr => {
-  const data: Attr[] =
-    device.kind === 'veth'
-      ? [peerAttr(device.peer)]
-      : device.kind === 'bridge'
-        ? bit(IFLA_BR_VLAN_FILTERING, s.vlanFiltering)
-        : []
+  const data = dataOf(device, s)
   return [
     IFLA_LINKINFO,
     [[IFLA_INFO_KIND, ascii(device.kind)], ...(data.length === 0 ? [] : [[IFLA_INFO_DATA, data] as const])],
@@ -206,6 +219,7 @@ const decodeLink = ({ body }: Received): Link => {
   const kind = readText(info.get(IFLA_INFO_KIND))
   const port = decodeAttrs(info.get(IFLA_INFO_SLAVE_DATA) ?? EMPTY)
   const flags = readU32(body.subarray(8))
+  const tunnel = decodeTunnel(kind, data)
   return {
     index: readU32(body.subarray(4)),
     name: readText(attrs.get(IFLA_IFNAME)),
@@ -224,6 +238,7 @@ const decodeLink = ({ body }: Received): Link => {
     vlanFiltering: kind === 'bridge' && readU8(data.get(IFLA_BR_VLAN_FILTERING)) === 1,
     hairpin: readU8(port.get(IFLA_BRPORT_MODE)) === 1,
     isolated: readU8(port.get(IFLA_BRPORT_ISOLATED)) === 1,
+    ...(tunnel === undefined ? {} : { tunnel }),
   }
 }
 

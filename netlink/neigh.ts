@@ -13,6 +13,7 @@ import {
   type Received,
   readU16,
   readU32,
+  u8,
 } from './message.ts'
 import { AF_BRIDGE, afOf, ndmsg, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH } from './rtnetlink.ts'
 import type { NetlinkSocket } from './socket.ts'
@@ -22,12 +23,17 @@ const NDA_LLADDR = 2
 const NUD_PERMANENT = 0x80
 const NUD_NOARP = 0x40
 const NTF_SELF = 0x02
+const NTF_EXT_LEARNED = 0x10
+const NDA_PROTOCOL = 12
 
 /** A permanent entry. `neigh`: `ip` is at `lladdr`. `fdb`: frames to `lladdr` leave through the tunnel endpoint `ip`. */
 export interface Neigh {
   readonly table: 'neigh' | 'fdb'
   readonly ip: Ip
   readonly lladdr: Mac
+  /** RTPROT: whose entry it is. The kernel keeps no protocol for a forwarding entry: one that has it here is marked
+   *  NTF_EXT_LEARNED instead. */
+  readonly protocol?: number
 }
 
 export interface LinkNeigh extends Neigh {
@@ -41,11 +47,12 @@ const header = (index: number, entry: Neigh): Uint8Array =>
     familyByte(entry),
     index,
     entry.table === 'fdb' ? NUD_PERMANENT | NUD_NOARP : NUD_PERMANENT,
-    entry.table === 'fdb' ? NTF_SELF : 0,
+    entry.table === 'fdb' ? NTF_SELF | (entry.protocol === undefined ? 0 : NTF_EXT_LEARNED) : 0,
   )
 const attrs = (entry: Neigh): Attr[] => [
   [NDA_DST, ipBytes(entry.ip)],
   [NDA_LLADDR, macBytes(entry.lladdr)],
+  ...(entry.table === 'fdb' || entry.protocol === undefined ? [] : [[NDA_PROTOCOL, u8(entry.protocol)] as const]),
 ]
 
 /** `ip neigh replace ... nud permanent`, `bridge fdb replace ... self permanent`. */

@@ -1,6 +1,6 @@
 /** Routes: `ip route`. linux/rtnetlink.h. */
 import { addressOf, type Cidr, cidrFamily, cidrOf, firstOf, lengthOf } from '../addr/cidr.ts'
-import { type Ip, ipBytes, ipOf } from '../addr/ip.ts'
+import { type Family, type Ip, ipBytes, ipOf } from '../addr/ip.ts'
 import {
   type Attr,
   decodeAttrs,
@@ -9,6 +9,7 @@ import {
   NLM_F_CREATE,
   NLM_F_DUMP,
   NLM_F_EXCL,
+  NLM_F_REPLACE,
   NLM_F_REQUEST,
   type Received,
   readU16,
@@ -30,13 +31,17 @@ const RTA_TABLE = 15
 const RTAX_MTU = 2
 const RTAX_ADVMSS = 8
 const RTN_UNICAST = 1
-const RTPROT_BOOT = 3
+const RTN_BLACKHOLE = 6
+/** What a route has that nobody gave a protocol: `ip route add`, flanneld. */
+export const RTPROT_BOOT = 3
+/** The overlay's own (linux/rtnetlink.h leaves numbers from 64 to users; `/etc/iproute2/rt_protos` has none here). */
+export const RTPROT_PODWIRE = 112
 const RTNH_F_ONLINK = 4
 export const RT_TABLE_MAIN = 254
 export const RT_SCOPE_UNIVERSE = 0
 export const RT_SCOPE_LINK = 253
 
-/** A unicast route over one link. Left out: no gateway, no preferred source, table main, metric of the kernel's choice. */
+/** A unicast route over one link, or a blackhole. Left out: no gateway, no preferred source, table main, metric of the kernel's choice. */
 export interface RouteSpec {
   readonly dst: Cidr
   readonly via?: Ip
@@ -47,6 +52,10 @@ export interface RouteSpec {
   readonly priority?: number
   readonly table?: number
   readonly scope?: number
+  /** RTPROT_*, boot when left out; of a route to be deleted, too. */
+  readonly protocol?: number
+  /** Packets are dropped; it has no link (index 0) and no gateway. */
+  readonly blackhole?: boolean
 }
 
 export interface LinkRoute extends RouteSpec {
@@ -56,12 +65,16 @@ export interface LinkRoute extends RouteSpec {
   readonly priority: number
   readonly mtu: number
   readonly advmss: number
+  readonly protocol: number
+  readonly onlink: boolean
 }
 
 const tableOf = (route: RouteSpec): number => route.table ?? RT_TABLE_MAIN
 /** As `ip route`: a route without gateway reaches what is on the link. */
 export const scopeOf = (route: RouteSpec): number =>
-  route.scope ?? (route.via === undefined && cidrFamily(route.dst) === 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE)
+  route.scope ?? (isOntoLink(route) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE)
+const isOntoLink = ({ via, blackhole, dst }: RouteSpec): boolean =>
+  via === undefined && !blackhole && cidrFamily(dst) === 4
 
 const header = (route: RouteSpec): Uint8Array => {
   const table = tableOf(route)
@@ -69,9 +82,9 @@ const header = (route: RouteSpec): Uint8Array => {
     family: afOf(cidrFamily(route.dst)),
     dstLength: lengthOf(route.dst),
     table: table < 256 ? table : 0,
-    protocol: RTPROT_BOOT,
+    protocol: route.protocol ?? RTPROT_BOOT,
     scope: scopeOf(route),
-    type: RTN_UNICAST,
+    type: route.blackhole ? RTN_BLACKHOLE : RTN_UNICAST,
     flags: route.onlink === true ? RTNH_F_ONLINK : 0,
   })
 }
@@ -86,7 +99,7 @@ const metricsOf = (route: RouteSpec): Attr[] => {
 
 const attrsOf = (index: number, route: RouteSpec): Attr[] => [
   [RTA_DST, ipBytes(firstOf(route.dst))],
-  [RTA_OIF, index],
+  ...(route.blackhole ? [] : [[RTA_OIF, index] as const]),
   [RTA_TABLE, tableOf(route)],
   ...(route.via === undefined ? [] : [[RTA_GATEWAY, ipBytes(route.via)] as const]),
   ...(route.src === undefined ? [] : [[RTA_PREFSRC, ipBytes(route.src)] as const]),
@@ -101,6 +114,12 @@ export const newRoute = (index: number, route: RouteSpec, exclusive = true): Mes
   flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0),
   header: header(route),
   attrs: attrsOf(index, route),
+})
+
+/** `ip route replace`: in place of whichever has the same destination and metric, so that no packet finds neither. */
+export const replaceRoute = (index: number, route: RouteSpec): Message => ({
+  ...newRoute(index, route),
+  flags: NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
 })
 
 /** `ip route del`. */
@@ -147,13 +166,14 @@ const decodeRoutes = ({ body }: Received): LinkRoute[] => {
     priority: readU32(attrs.get(RTA_PRIORITY)),
     mtu: readU32(metrics.get(RTAX_MTU)),
     advmss: readU32(metrics.get(RTAX_ADVMSS)),
+    protocol: body[5] ?? 0,
+    onlink: (readU32(body.subarray(8)) & RTNH_F_ONLINK) !== 0,
     ...(src === undefined ? {} : { src }),
   }
   return nextHopsOf(attrs).map((hop) => ({ ...route, ...hop }))
 }
 
-/** Every unicast route of a family in the socket's namespace. @throws NetlinkError */
-export const dumpRoutes = (socket: NetlinkSocket, family: 4 | 6): LinkRoute[] =>
+const dumpType = (socket: NetlinkSocket, family: Family, type: number): LinkRoute[] =>
   socket
     .request('ip route show', {
       type: RTM_GETROUTE,
@@ -161,7 +181,14 @@ export const dumpRoutes = (socket: NetlinkSocket, family: 4 | 6): LinkRoute[] =>
       header: rtmsg({ family: afOf(family), dstLength: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: 0 }),
       attrs: [],
     })
-    .filter(({ body }) => body[7] === RTN_UNICAST)
+    .filter(({ body }) => body[7] === type)
     .flatMap(decodeRoutes)
+
+/** Every unicast route of a family in the socket's namespace. @throws NetlinkError */
+export const dumpRoutes = (socket: NetlinkSocket, family: Family): LinkRoute[] => dumpType(socket, family, RTN_UNICAST)
+
+/** Every blackhole of a family in the socket's namespace; its index says nothing. @throws NetlinkError */
+export const dumpBlackholes = (socket: NetlinkSocket, family: Family): LinkRoute[] =>
+  dumpType(socket, family, RTN_BLACKHOLE)
 
 export const sameDestination = (a: Cidr, b: Cidr): boolean => lengthOf(a) === lengthOf(b) && firstOf(a) === addressOf(b)

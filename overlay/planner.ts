@@ -2,6 +2,7 @@
 import type { Cidr } from '../addr/cidr.ts'
 import type { Ip } from '../addr/ip.ts'
 import type { Plan } from '../kernel/plan.ts'
+import type { Scope } from '../kernel/reconcile.ts'
 import type { BackendData, Lease } from './lease.ts'
 import type { NetConf } from './net-conf.ts'
 
@@ -33,14 +34,7 @@ export interface OverlayNode extends Site {
   readonly own: Lease
 }
 
-/** Which of the kernel's entries are this overlay's, so that those the plan does not have are removed. */
-export interface Scope {
-  /** Links that exist for the overlay alone: what is on them is its own, but for what others visibly put there. */
-  readonly devices: readonly string[]
-  /** Links that only carry its routes (host-gw, DirectRouting): of them, routes with its protocol into `networks`. */
-  readonly carriers: readonly string[]
-  readonly networks: readonly Cidr[]
-}
+export type { Scope } from '../kernel/reconcile.ts'
 
 export interface Planner {
   /** What the own lease publishes; the VTEP's MAC is derived, so that it is the same after a reboot. */
