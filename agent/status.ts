@@ -85,15 +85,27 @@ export interface AgentStatus {
   /** Leases that are in the store and were not believed. */
   readonly rejected: readonly { readonly key: string; readonly why: string }[]
   readonly failures: readonly FailureStatus[]
-  readonly reconcile: {
+  readonly passes: {
+    /** The first full pass, and the last of any kind. */
+    readonly first?: PassStatus
+    readonly last?: PassStatus
     readonly lastResync?: string
-    /** Milliseconds. */
-    readonly lastDuration?: number
     /** Facts mended since the start. */
     readonly mended: number
   }
+  /** Resident memory, MiB. */
+  readonly rssMiB: number
   /** The last 50 findings, the newest last. */
   readonly drift: readonly DriftStatus[]
+}
+
+/** How long one pass over the kernel took (encoding, sending, reading answers), and what it changed. */
+export interface PassStatus {
+  readonly at: string
+  readonly kind: 'resync' | 'transit'
+  /** Milliseconds. */
+  readonly ms: number
+  readonly changes: number
 }
 
 /** `GET /plan`: what the kernel must hold, part by part; for diagnosis of one peer. */
