@@ -95,9 +95,9 @@ const flagsOf = (peer: PeerSettings): number =>
 const peerAttrs = (peer: PeerSettings): Attr[] => {
   const attrs: Attr[] = [[WGPEER_A_PUBLIC_KEY, keyBytes(peer.publicKey)]]
   if (peer.presharedKey !== undefined) attrs.push([WGPEER_A_PRESHARED_KEY, keyBytes(peer.presharedKey)])
-  if (flagsOf(peer) !== 0) attrs.push([WGPEER_A_FLAGS, flagsOf(peer)])
   if (peer.endpoint !== undefined) attrs.push([WGPEER_A_ENDPOINT, sockaddr(peer.endpoint)])
   if (peer.keepalive !== undefined) attrs.push([WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, u16(peer.keepalive)])
+  if (flagsOf(peer) !== 0) attrs.push([WGPEER_A_FLAGS, flagsOf(peer)])
   if (peer.allowedIPs !== undefined) attrs.push([WGPEER_A_ALLOWEDIPS, peer.allowedIPs.map(allowedIp)])
   return attrs
 }
