@@ -1,5 +1,5 @@
-/** A lease: which node has which subnet, and how it is reached. In a store it is what flannel writes there: pkg/lease
- *  `LeaseAttrs`, pkg/subnet `MakeSubnetKey`. */
+/** A lease: which node has which subnet, and how it is reached. In a store it is what flannel writes there: `lease-key.ts`,
+ *  `lease-value.ts`. */
 import type { Cidr } from '../addr/cidr.ts'
 import type { Ip } from '../addr/ip.ts'
 import type { Mac } from '../addr/mac.ts'
@@ -12,6 +12,8 @@ export interface BackendData {
   readonly vni?: number
   /** `PublicKey` of wireguard, base64. */
   readonly publicKey?: string
+  /** `Port` that wireguard listens on. */
+  readonly port?: number
 }
 
 export interface Lease {
@@ -27,3 +29,6 @@ export interface Lease {
   readonly data: BackendData
   readonly v6Data: BackendData
 }
+
+/** What a lease says beside its subnets: the part that the node itself writes. */
+export type LeaseAttributes = Omit<Lease, 'key' | 'subnet' | 'ipv6Subnet'>

@@ -1,7 +1,12 @@
-/** flannel's network configuration (`config` in etcd, net-conf.json in Kubernetes) after parsing. Keys, defaults and bounds:
- *  flannel Documentation/configuration.md and backends.md. */
+/** flannel's network configuration (`config` in etcd, net-conf.json in Kubernetes). Keys, defaults and bounds: flannel
+ *  pkg/subnet/config.go, Documentation/configuration.md and backends.md; what differs stands in docs/node-layer.md. */
 import type { Cidr } from '../addr/cidr.ts'
+import { DecodeError } from '../addr/error.ts'
 import type { Ip } from '../addr/ip.ts'
+import type { Shape } from '../cni/fold.ts'
+import { type Members, membersOf, parseJsonText } from './members.ts'
+import { BACKEND_SHAPE, parseBackend } from './net-conf-backend.ts'
+import { FAMILY_KEYS, parseFamily } from './net-conf-family.ts'
 
 /** What one address family is given. */
 export interface FamilyConf {
@@ -51,4 +56,37 @@ export interface NetConf {
   readonly ipv4?: FamilyConf
   readonly ipv6?: FamilyConf
   readonly backend: Backend
+}
+
+const TOP = ['EnableIPv4', 'EnableIPv6', 'EnableNFTables', ...FAMILY_KEYS]
+const SHAPE: Shape = {
+  keys: {
+    ...Object.fromEntries(TOP.map((name) => [name.toLowerCase(), [name] as const])),
+    backend: ['Backend', BACKEND_SHAPE],
+  },
+}
+
+const parseFamilies = (members: Members): Pick<NetConf, 'ipv4' | 'ipv6'> => {
+  const ipv4 = parseFamily(members, 4, members.flag('EnableIPv4') ?? true)
+  const ipv6 = parseFamily(members, 6, members.flag('EnableIPv6') ?? false)
+  if (ipv4 === undefined && ipv6 === undefined)
+    throw new DecodeError(`${members.path}.EnableIPv4`, 'false, and EnableIPv6 is not true: one of them must be')
+  return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) }
+}
+
+/** ipip encapsulates IPv4 alone (net/ipv4/ipip.c). */
+const requireFamilies = (conf: NetConf, path: string): NetConf => {
+  if (conf.backend.kind !== 'ipip') return conf
+  if (conf.ipv6 !== undefined)
+    throw new DecodeError(`${path}.EnableIPv6`, 'true, and ipip carries IPv4 alone: use vxlan, wireguard or host-gw')
+  return conf
+}
+
+/** `text` as a network configuration. Keys are matched as Go matches them; those of other platforms and unknown ones are
+ *  tolerated. @throws DecodeError with the key, its value and what is allowed */
+export const parseNetConf = (text: string): NetConf => {
+  const members = membersOf(parseJsonText(text, '$'), '$', SHAPE)
+  members.flag('EnableNFTables')
+  const families = parseFamilies(members)
+  return requireFamilies({ ...families, backend: parseBackend(members.inner('Backend'), families) }, members.path)
 }

@@ -1,6 +1,7 @@
 /** What a backend's planner is: values in, plans out. The agent applies them; so does the plugin `vxlan`. */
 import type { Cidr } from '../addr/cidr.ts'
 import type { Ip } from '../addr/ip.ts'
+import type { Mac } from '../addr/mac.ts'
 import type { Plan } from '../kernel/plan.ts'
 import type { Scope } from '../kernel/reconcile.ts'
 import type { BackendData, Lease } from './lease.ts'
@@ -27,6 +28,11 @@ export interface Site {
   readonly publicIPv6?: Ip
   /** Base64; of wireguard alone. */
   readonly privateKey?: string
+  readonly publicKey?: string
+  /** MACs of the VTEPs that this node's devices have now, so that a node whose flanneld is replaced keeps what its peers know
+   *  it by. Left out: derived from its public address. */
+  readonly vtepMac?: Mac
+  readonly vtepMacV6?: Mac
 }
 
 /** This node with its lease. */
