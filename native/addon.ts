@@ -18,7 +18,21 @@ interface Addon {
   readonly writeFile: (path: string, text: string, mode: number) => number
   /** Whether two paths lead to one file; false when either leads nowhere. */
   readonly sameFile: (path: string, other: string) => boolean
-  /** The result, or the errno, negative. For files.ts alone: a wrong argument writes where it points. */
+  /** A socket in the namespace `netns` (-1: this process's own); linux/net.h. */
+  readonly socketOpen: (domain: number, type: number, protocol: number, netns: number) => number
+  /** How many bytes of whole netlink messages were waiting, now in `into` (at least 64 KiB); 0: none; or the errno,
+   *  negative: -ENOBUFS when messages were lost. */
+  readonly netlinkReceive: (fd: number, into: Uint8Array) => number
+  /** How many datagrams were waiting, now in `into` as records (datagram.ts); or the errno, negative. */
+  readonly receiveDatagrams: (fd: number, into: Uint8Array) => number
+  /** SIOCETHTOOL on the link `name`: `request` is a struct of linux/ethtool.h, which the kernel answers into. */
+  readonly ethtool: (fd: number, name: string, request: Uint8Array) => void
+  /** Has `callback` called, once, when `fd` can be read or has an error; returns the watch's number, which `rearm` takes to
+   *  have it called once more, and `unwatch` to end it. Keeps neither the process alive nor `fd` from being closed. */
+  readonly watch: (fd: number, callback: () => void) => number
+  readonly rearm: (watch: number) => void
+  readonly unwatch: (watch: number) => void
+  /** The result, or the errno, negative. For file-call.ts alone: a wrong argument writes where it points. */
   readonly syscall: (number: number, ...args: readonly (number | string | Uint8Array)[]) => number
   /** The numbers of system calls on this machine, by name. */
   readonly numbers: Readonly<Record<string, number>>

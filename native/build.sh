@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 prefix=$(node -p 'require("path").dirname(require("path").dirname(process.execPath))')
 mkdir -p ../dist
 cc -O2 -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -I"$prefix/include/node" -I/usr/include/nodejs/src \
-  -o ../dist/podwire.node.new podwire.c sha512.c syscall.c text.c
+  -o ../dist/podwire.node.new podwire.c sha512.c socket.c syscall.c text.c watch.c
 mv ../dist/podwire.node.new ../dist/podwire.node
 cc -O2 -Wall -Wextra -Werror -static -nostdlib -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -s \
   -o ../dist/podwire-plugin.new launch.c

@@ -1,6 +1,7 @@
 /* The calls that podwire needs and Node lacks, each synchronous: netlink sockets in a given network namespace, setns,
- * flock, a unix stream socket, SHA-512; in other files texts and system calls. N-API, no dependency but Node's headers. Every function throws an Error whose
- * `errno` (positive number) and `syscall` say what the kernel refused. */
+ * flock, a unix stream socket, SHA-512; in other files texts, system calls, sockets that do not wait, and the watch on
+ * them. N-API, no dependency but Node's headers. Every function throws an Error whose `errno` (positive number) and
+ * `syscall` say what the kernel refused. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,10 @@
 #include <unistd.h>
 
 #include "sha512.h"
+#include "socket.h"
 #include "syscall.h"
 #include "text.h"
+#include "watch.h"
 
 #define RECEIVE_SIZE (1 << 16)
 
@@ -53,24 +56,6 @@ static napi_value number_of(napi_env env, int32_t value) {
   napi_value result;
   napi_create_int32(env, value, &result);
   return result;
-}
-
-/* Opens a socket while this thread is in the namespace `netns` (a descriptor; -1: where it is), and comes back. */
-static int socket_in(int netns, int domain, int type, int protocol) {
-  if (netns < 0) return socket(domain, type | SOCK_CLOEXEC, protocol);
-  const int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (home < 0) return -1;
-  int fd = -1;
-  if (setns(netns, CLONE_NEWNET) == 0) {
-    fd = socket(domain, type | SOCK_CLOEXEC, protocol);
-    const int error = errno;
-    if (setns(home, CLONE_NEWNET) != 0) abort(); /* going on in another namespace would be worse than dying */
-    errno = error;
-  }
-  const int error = errno;
-  close(home);
-  errno = error;
-  return fd;
 }
 
 /* netlinkOpen(protocol, netns) -> fd. Extended ACKs on, the request not echoed in them, buffers large enough for one
@@ -220,6 +205,8 @@ static napi_value initialise(napi_env env, napi_value exports) {
   }
   export_syscall(env, exports);
   export_text(env, exports);
+  export_socket(env, exports);
+  export_watch(env, exports);
   dl_iterate_phdr(give_back_code, NULL);
   return exports;
 }

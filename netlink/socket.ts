@@ -14,6 +14,7 @@ import {
   type Received,
   readText,
   readU32,
+  u32,
 } from './message.ts'
 
 export const NETLINK_ROUTE = 0
@@ -38,14 +39,16 @@ export interface NetlinkSocket {
   /** Sends one message and returns what came back. `operation` is its name for errors: a function, where saying it takes
    *  work that a request which succeeds need not do. @throws NetlinkError */
   readonly request: (operation: Operation, message: Message) => readonly Received[]
+  /** Its port id: what the kernel names as the cause (nlmsg_pid) in notifications of what was done over it. */
+  readonly port: () => number
   readonly close: () => void
 }
 
 const isErrno = (error: unknown): error is { errno: number; syscall: string } =>
   error instanceof Error && 'errno' in error && 'syscall' in error
 
-/** @throws NetlinkError what `call` fails with */
-const native = <T>(call: () => T): T => {
+/** What `call`, of the addon, returns. @throws NetlinkError what it fails with */
+export const native = <T>(call: () => T): T => {
   try {
     return call()
   } catch (error) {
@@ -87,6 +90,16 @@ const collect = (count: number, firstSeq: number, received: readonly Received[])
   return replies
 }
 
+const SOCKADDR_NL_SIZE = 12
+/** getsockname(2), struct sockaddr_nl. */
+const portOf = (fd: number): number => {
+  const { syscall, numbers } = addon()
+  const address = new Uint8Array(SOCKADDR_NL_SIZE)
+  const answer = syscall(numbers['getsockname'] ?? -1, fd, address, u32(SOCKADDR_NL_SIZE))
+  if (answer < 0) throw new NetlinkError('getsockname', -answer)
+  return readU32(address.subarray(4))
+}
+
 const DUMP_TRIES = 20
 
 /** Opens a socket of `protocol` in the namespace that the descriptor `netns` refers to (-1: this process's own).
@@ -115,5 +128,5 @@ export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
       throw new NetlinkError(typeof operation === 'string' ? operation : operation(), reply.errno, reply.extack)
     return reply?.messages ?? []
   }
-  return { exchange, request, close: () => closeSync(fd) }
+  return { exchange, request, port: () => portOf(fd), close: () => closeSync(fd) }
 }
