@@ -6,7 +6,7 @@ import { getWireguard, type WireguardPeer } from '../netlink/wireguard-dump.ts'
 import { NO_KEY } from '../netlink/wireguard-key.ts'
 import type { Kernel } from './kernel.ts'
 import type { Ns, Operations } from './plan.ts'
-import { HIDDEN } from './wireguard.ts'
+import { HIDDEN, isSameSecret } from './wireguard.ts'
 
 export interface WireguardPeerFact {
   readonly kind: 'wireguard-peer'
@@ -50,7 +50,7 @@ export const peerDifference = (fact: WireguardPeerFact, found: WireguardPeer | u
   if (found === undefined) return `${peer} is missing`
   if (setOf(found.allowedIPs) !== setOf(fact.allowedIPs))
     return `${peer} has the allowed IPs ${setOf(found.allowedIPs) || 'none'}, not ${setOf(fact.allowedIPs)}`
-  if (found.presharedKey !== fact.presharedKey) return `${peer} has another preshared key`
+  if (!isSameSecret(fact.presharedKey, found.presharedKey)) return `${peer} has another preshared key`
   if (found.keepalive !== fact.keepalive)
     return `${peer} is kept alive every ${found.keepalive} s, not ${fact.keepalive}`
   if (isElsewhere(fact, found))

@@ -4,7 +4,7 @@ import { setWireguard } from '../netlink/wireguard.ts'
 import { getWireguard, type WireguardDevice } from '../netlink/wireguard-dump.ts'
 import { NO_KEY } from '../netlink/wireguard-key.ts'
 import type { Kernel } from './kernel.ts'
-import type { Ns, Operations } from './plan.ts'
+import type { Fact, Ns, Operations } from './plan.ts'
 
 export interface WireguardFact {
   readonly kind: 'wireguard'
@@ -22,10 +22,21 @@ export const HIDDEN = '(hidden)'
 const render = (fact: WireguardFact): string =>
   `wg set ${fact.dev} private-key ${HIDDEN} listen-port ${fact.listenPort}`
 
+/** `fact` without what must stay secret: for status and diagnosis. It renders alike, and its drift leaves secrets out. */
+export const withoutSecrets = <F extends Fact>(fact: F): F => ({
+  ...fact,
+  ...('privateKey' in fact ? { privateKey: HIDDEN } : {}),
+  ...('presharedKey' in fact ? { presharedKey: HIDDEN } : {}),
+})
+
+/** Whether a secret of the kernel's is the one of a fact, as far as the fact says. */
+export const isSameSecret = (wanted: string | undefined, found: string | undefined): boolean =>
+  wanted === HIDDEN || wanted === found
+
 /** Why `found` is not as `fact` says; undefined when it is. */
 export const deviceDifference = (fact: WireguardFact, found: WireguardDevice | undefined): string | undefined => {
   if (found === undefined) return `interface ${fact.dev} is missing`
-  if (found.privateKey !== fact.privateKey)
+  if (!isSameSecret(fact.privateKey, found.privateKey))
     return `${fact.dev} has ${found.privateKey === undefined ? 'no' : 'another'} private key`
   if (found.listenPort !== fact.listenPort)
     return `${fact.dev} listens on port ${found.listenPort}, not ${fact.listenPort}`

@@ -36,7 +36,7 @@ const recorded = (messages: readonly Received[] = [], errno = 0): GenericSocket 
     return messages
   },
   close: () => undefined,
-  port: 0,
+  port: () => 0,
 })
 const socket = recorded()
 
