@@ -1,0 +1,96 @@
+/** Which lease a node takes: flannel's order (pkg/subnet/etcd/local_manager.go `tryAcquireLease`). The lease that names its
+ *  public address, if that still fits the network; else the subnet it had before, if nobody has it; else a new one. Values
+ *  in, values out: who reads and writes is the driver of a store, which begins again when another node was faster. */
+import { type Cidr, cidrFamily, networkOf, overlaps } from '../addr/cidr.ts'
+import { quote } from '../addr/error.ts'
+import { type Claim, isOwn, type OwnLease } from './claim.ts'
+import type { Lease } from './lease.ts'
+import { type LeaseSubnets, leaseKey, parseLeaseKey } from './lease-key.ts'
+import type { NetConf } from './net-conf.ts'
+import { StoreError } from './store-error.ts'
+import { fitsConf, pickSubnets } from './subnets.ts'
+
+/** Term of a lease that is not a reservation, in ms: flannel's `subnetTTL`. */
+export const LEASE_TERM = 24 * 60 * 60 * 1000
+/** How often a node begins again when others were faster: flannel's `raceRetries`. */
+export const RACE_RETRIES = 10
+
+/** What a store holds. */
+export interface Holdings {
+  readonly leases: readonly OwnLease[]
+  /** Keys whose value is no lease: their subnets are not given away. */
+  readonly invalid: readonly string[]
+}
+
+/** `update` what the store has under the lease's key, or `create` what it must not have; `stale` goes first. */
+export type Choice =
+  | { readonly kind: 'update'; readonly held: OwnLease; readonly lease: Lease }
+  | { readonly kind: 'create'; readonly stale: readonly OwnLease[]; readonly lease: Lease }
+
+/** The lease of `subnets` as `claim` says it. */
+export const leaseOf = (claim: Claim, subnets: LeaseSubnets, key = leaseKey(subnets)): Lease => ({
+  key,
+  ...(subnets.subnet === undefined ? {} : { subnet: subnets.subnet }),
+  ...(subnets.ipv6Subnet === undefined ? {} : { ipv6Subnet: subnets.ipv6Subnet }),
+  ...(claim.publicIP === undefined ? {} : { publicIP: claim.publicIP }),
+  ...(claim.publicIPv6 === undefined ? {} : { publicIPv6: claim.publicIPv6 }),
+  backendType: claim.backendType,
+  data: claim.data,
+  v6Data: claim.v6Data,
+})
+
+const cidrsOf = ({ subnet, ipv6Subnet }: LeaseSubnets): readonly Cidr[] =>
+  [subnet, ipv6Subnet].filter((cidr): cidr is Cidr => cidr !== undefined)
+
+const cidrsOfKey = (key: string): readonly Cidr[] => {
+  try {
+    return cidrsOf(parseLeaseKey(key))
+  } catch {
+    return []
+  }
+}
+
+/** The subnets of the lease before, as `subnet.env` had them: the first usable address or the subnet itself. */
+const previousSubnets = (previous: readonly Cidr[]): LeaseSubnets => {
+  const subnet = previous.find((cidr) => cidrFamily(cidr) === 4)
+  const ipv6Subnet = previous.find((cidr) => cidrFamily(cidr) === 6)
+  return {
+    ...(subnet === undefined ? {} : { subnet: networkOf(subnet) }),
+    ...(ipv6Subnet === undefined ? {} : { ipv6Subnet: networkOf(ipv6Subnet) }),
+  }
+}
+
+const newSubnets = (claim: Claim, conf: NetConf, taken: readonly Cidr[], pick: (n: number) => number): LeaseSubnets => {
+  const previous = previousSubnets(claim.previous)
+  const isFree = cidrsOf(previous).every((cidr) => !taken.some((other) => overlaps(cidr, other)))
+  if (isFree && fitsConf(conf, previous)) return previous
+  const picked = pickSubnets(conf, taken, pick)
+  if (picked !== undefined) return picked
+  const networks = cidrsOf({
+    ...(conf.ipv4 && { subnet: conf.ipv4.network }),
+    ...(conf.ipv6 && { ipv6Subnet: conf.ipv6.network }),
+  })
+  throw new StoreError(
+    `no subnet is free in ${networks.map(quote).join(' or ')}: ${taken.length} are taken; remove leases of nodes that are no more, or widen the network`,
+  )
+}
+
+/** What to do next to hold a lease. `pick` gives a number from 0 below the one it is given. @throws StoreError when no
+ *  subnet is free */
+export const choose = (
+  claim: Claim,
+  conf: NetConf,
+  { leases, invalid }: Holdings,
+  pick: (n: number) => number = (n) => Math.floor(Math.random() * n),
+): Choice => {
+  const own = leases.filter(({ lease }) => isOwn(lease, claim))
+  const held = own.find(({ lease }) => fitsConf(conf, lease))
+  if (held !== undefined) return { kind: 'update', held, lease: leaseOf(claim, held.lease, held.lease.key) }
+  const others = leases.filter((each) => !own.includes(each)).flatMap(({ lease }) => cidrsOf(lease))
+  const taken = [...others, ...invalid.flatMap(cidrsOfKey)]
+  return { kind: 'create', stale: own, lease: leaseOf(claim, newSubnets(claim, conf, taken, pick)) }
+}
+
+/** @throws StoreError: nothing else is said by `times` lost races */
+export const lostRaces = (times: number): StoreError =>
+  new StoreError(`another node was faster ${times} times running to take a subnet: it will be tried again`)
