@@ -1,5 +1,5 @@
 /** Which way the kernel would send to an address: one look-up in its routing tables. linux/rtnetlink.h RTM_GETROUTE. */
-import { familyOf, type Ip, ipBytes, widthOf } from '../addr/ip.ts'
+import { familyOf, type Ip, ipBytes, ipOf, widthOf } from '../addr/ip.ts'
 import { isNotFound, NetlinkError } from './error.ts'
 import { decodeAttrs, NLM_F_REQUEST, readU32 } from './message.ts'
 import { afOf, RTM_GETROUTE, rtmsg } from './rtnetlink.ts'
@@ -7,6 +7,7 @@ import type { NetlinkSocket } from './socket.ts'
 
 const RTA_DST = 1
 const RTA_OIF = 4
+const RTA_PREFSRC = 7
 const RTMSG_SIZE = 12
 const RTMSG_TYPE = 7
 export const RTN_LOCAL = 2
@@ -18,6 +19,8 @@ export interface RouteTo {
   readonly type: number
   /** Index of the link it leaves by. */
   readonly index: number
+  /** The address it leaves with, where the kernel says. */
+  readonly src?: Ip
 }
 
 const isUnreachable = (error: unknown): boolean =>
@@ -44,7 +47,12 @@ export const routeTo = (socket: NetlinkSocket, address: Ip): RouteTo | undefined
     })
     if (found === undefined) return undefined
     const attrs = decodeAttrs(found.body.subarray(RTMSG_SIZE))
-    return { type: found.body[RTMSG_TYPE] ?? 0, index: readU32(attrs.get(RTA_OIF)) }
+    const src = attrs.get(RTA_PREFSRC)
+    return {
+      type: found.body[RTMSG_TYPE] ?? 0,
+      index: readU32(attrs.get(RTA_OIF)),
+      ...(src === undefined ? {} : { src: ipOf(src) }),
+    }
   } catch (error) {
     if (isUnreachable(error)) return undefined
     throw error

@@ -6,6 +6,15 @@ export const IPIP_DEVICE = 'flannel.ipip'
 /** Of IPv4, or of both families when one device serves both; and of IPv6 alone. */
 export const WIREGUARD_DEVICE = { 4: 'flannel-wg', 6: 'flannel-wg-v6' } as const
 
+/** Every link that an overlay with this VNI may have had, whichever its backend was. */
+export const overlayDevices = (vni: number): string[] => [
+  vxlanDevice(vni, 4),
+  vxlanDevice(vni, 6),
+  IPIP_DEVICE,
+  WIREGUARD_DEVICE[4],
+  WIREGUARD_DEVICE[6],
+]
+
 const DEVICE = /^flannel(?:(?:-v6)?\.\d+|\.ipip|-wg(?:-v6)?)$/
 
 /** Whether a link is an overlay's, of whichever backend and VNI. */

@@ -6,16 +6,7 @@ import type { Fact, Plan } from '../kernel/plan.ts'
 import { RT_SCOPE_LINK } from '../netlink/route.ts'
 import { WIREGUARD_DEVICE } from './devices.ts'
 import { overlayRoute, scopeWith } from './direct-route.ts'
-import {
-  dataOf,
-  enabledFamilies,
-  FAMILIES,
-  familyConf,
-  networksOf,
-  publicIPOf,
-  subnetOf,
-  underlayMtu,
-} from './families.ts'
+import { dataOf, enabledFamilies, FAMILIES, familyConf, publicIPOf, subnetOf, underlayMtu } from './families.ts'
 import { forwardingFacts } from './forwarding.ts'
 import type { BackendData, Lease } from './lease.ts'
 import type { NetConf, WireguardBackend } from './net-conf.ts'
@@ -120,11 +111,9 @@ export const wireguard: Planner = {
   mtu,
   base,
   peer: peerPlan,
-  scope: (node) => ({
-    ...scopeWith(
+  scope: (node) =>
+    scopeWith(
       node,
       FAMILIES.map((family) => WIREGUARD_DEVICE[family]),
     ),
-    networks: networksOf(node.conf),
-  }),
 }
