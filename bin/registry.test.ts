@@ -62,6 +62,34 @@ test('programFolders() adds the IPAM plugins to one that delegates to them', () 
   expect(programs).toEqual([['bridge', 'host-local', 'static'], ['host-local'], ['portmap'], ['static']])
 })
 
+const delegating = (...types: readonly string[]): string =>
+  `export const plugin = {\n  delegatesTo: [${types.map((type) => `'${type}'`).join(', ')}],\n}\n`
+
+test('programFolders() adds the plugins that one says it delegates to, and theirs', () => {
+  for (const type of ['bridge', 'flannel', 'host-local', 'meta', 'portmap']) schema(type)
+  folder('plugins/meta', delegating('flannel', 'bridge'))
+  folder('plugins/flannel', delegating('bridge'))
+  folder('plugins/bridge', "import { ipamAdd } from '../../cni/ipam.ts'\nexport const plugin = { add: ipamAdd }\n")
+  folder('plugins/portmap')
+  folder('ipam/host-local')
+  const folders = pluginFolders(root)
+  const programOf = (wanted: string): string[] =>
+    folders
+      .filter(({ type }) => type === wanted)
+      .flatMap((one) => programFolders(root, one, folders).map(({ type }) => type))
+  expect(programOf('flannel')).toEqual(['flannel', 'bridge', 'host-local'])
+  expect(programOf('meta')).toEqual(['meta', 'bridge', 'flannel', 'host-local'])
+})
+
+test('programFolders() refuses a delegate that is no plugin', () => {
+  schema('flannel')
+  folder('plugins/flannel', delegating('brige'))
+  const [one] = pluginFolders(root)
+  expect(() => programFolders(root, one ?? { type: '', path: '' }, pluginFolders(root))).toThrow(
+    'plugins/flannel delegates to brige, which is no plugin',
+  )
+})
+
 test('renderProgram() imports nothing but statically', () => {
   const text = renderProgram([
     { type: 'bridge', path: 'plugins/bridge' },

@@ -43,21 +43,40 @@ ${folders.map(renderEntry).join('\n')}
 }
 `
 
-/** True when the plugin hands addresses out through an IPAM plugin. */
-const usesIpam = (root: string, { path }: PluginFolder): boolean =>
+/** The text of a plugin's modules, tests left out. */
+const sourceOf = (root: string, { path }: PluginFolder): string =>
   readdirSync(`${root}/${path}`)
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
-    .some((file) => readFileSync(`${root}/${path}/${file}`, 'utf8').includes("'../../cni/ipam.ts'"))
+    .map((file) => readFileSync(`${root}/${path}/${file}`, 'utf8'))
+    .join('\n')
 
-/** The plugins that a program of `folder` holds: itself first, and the IPAM plugins where it delegates to one. */
+/** The types that the plugin says it delegates to. */
+const typesIn = (source: string): readonly string[] => {
+  const [, list = ''] = /^ {2}delegatesTo: \[([^\]]*)\],$/m.exec(source) ?? []
+  return Array.from(list.matchAll(/'([^']+)'/g), ([, type = '']) => type)
+}
+
+/** What the plugin may run in process: the plugins it delegates to, and, where it hands out addresses, those of IPAM. */
+const delegatesOf = (root: string, folder: PluginFolder, folders: readonly PluginFolder[]): readonly PluginFolder[] => {
+  const source = sourceOf(root, folder)
+  const types = typesIn(source)
+  const unknown = types.find((type) => folders.every((other) => other.type !== type))
+  if (unknown !== undefined) throw new Error(`${folder.path} delegates to ${unknown}, which is no plugin`)
+  const usesIpam = source.includes("'../../cni/ipam.ts'")
+  return folders.filter(({ type, path }) => types.includes(type) || (usesIpam && path.startsWith('ipam/')))
+}
+
+/** The plugins that a program of `folder` holds: itself first, then whatever it delegates to, and that to.
+ *  @throws Error for a delegate that is no plugin */
 export const programFolders = (
   root: string,
   folder: PluginFolder,
   folders: readonly PluginFolder[],
-): readonly PluginFolder[] => [
-  folder,
-  ...(usesIpam(root, folder) ? folders.filter(({ path }) => path.startsWith('ipam/')) : []),
-]
+): readonly PluginFolder[] => {
+  const held = [folder]
+  for (const one of held) held.push(...delegatesOf(root, one, folders).filter((other) => !held.includes(other)))
+  return held
+}
 
 const renderImport = ({ type, path }: PluginFolder, i: number): string =>
   `import { plugin as plugin${i} } from '../../${path}/main.ts'

@@ -1,5 +1,6 @@
 /** What a main plugin does with the IPAM plugin that its configuration names: each verb forwarded. SPEC.md §4. */
-import { CniError, ERR_CONFIG, ERR_CONFLICT, ERR_ENVIRONMENT, ERR_UNAVAILABLE } from './error.ts'
+import { CniError, ERR_CONFIG, ERR_CONFLICT } from './error.ts'
+import { forwardGc, forwardStatus } from './forward.ts'
 import type { Call, JsonObject, Verb } from './plugin.ts'
 import type { Result } from './result.ts'
 
@@ -53,30 +54,14 @@ export const ipamDel = (call: Call): void => forward(call, 'DEL')
 /** @throws CniError the delegate's */
 export const ipamCheck = (call: Call): void => forward(call, 'CHECK')
 
-/** Whether a plugin answered that it does not know a verb: it was written for an older specification. */
-const isUnknownVerb = (error: unknown): boolean =>
-  error instanceof CniError && error.code === ERR_ENVIRONMENT && error.message.includes('CNI_COMMAND')
-
-/** Forwards a verb of 1.1.0; a plugin that does not know it but supports the version has nothing to say to it. */
-const forwardNew = (call: Call, verb: 'GC' | 'STATUS'): void => {
-  try {
-    forward(call, verb)
-  } catch (error) {
-    if (!isUnknownVerb(error)) throw error
-    forward(call, 'VERSION')
-  }
-}
-
 /** @throws CniError the delegate's */
-export const ipamGc = (call: Call): void => forwardNew(call, 'GC')
+export const ipamGc = (call: Call): void => {
+  const type = ipamTypeOf(call)
+  if (type !== '') forwardGc(call, type)
+}
 
 /** @throws CniError 50 or 51: the delegate's, or 50 for anything else that keeps it from serving ADD */
 export const ipamStatus = (call: Call): void => {
-  try {
-    forwardNew(call, 'STATUS')
-  } catch (error) {
-    if (!(error instanceof CniError) || error.code === 50 || error.code === 51) throw error
-    const msg = `ipam plugin ${ipamTypeOf(call)} is not available: ${error.message}`
-    throw new CniError(ERR_UNAVAILABLE, msg, error.details, { cause: error })
-  }
+  const type = ipamTypeOf(call)
+  if (type !== '') forwardStatus(call, type, `ipam plugin ${type}`)
 }

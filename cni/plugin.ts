@@ -21,6 +21,14 @@ export interface NetConf extends JsonObject {
   readonly type: string
 }
 
+/** What a delegate is told other than what its caller was told. */
+export interface DelegateRequest {
+  /** Its configuration, in place of the caller's. */
+  readonly conf: JsonObject
+  /** Whose attachment it is about, for one that GC detaches by DEL: its namespace is not known. */
+  readonly attachment?: AttachmentId
+}
+
 /** One call of one plugin. Fields that the verb does not carry are empty (`''`, `[]`). */
 export interface Call extends AttachmentId {
   readonly verb: Verb
@@ -38,9 +46,12 @@ export interface Call extends AttachmentId {
   readonly prevResult: Result | undefined
   /** GC: the attachments to keep (`cni.dev/valid-attachments`). */
   readonly valid: readonly AttachmentId[]
-  /** Runs `verb` of the plugin `type` with this call's environment and stdin: in process when CNI_PATH leads to this very
-   *  executable, else by exec. Returns ADD's result (undefined for the other verbs). @throws CniError the delegate's */
-  readonly delegate: (type: string, verb: Verb) => Result | undefined
+  /** Runs `verb` of the plugin `type` with this call's environment and stdin, but for what `request` says: in process when
+   *  CNI_PATH leads to this very executable, else by exec. Returns ADD's result (undefined for the other verbs).
+   *  @throws CniError the delegate's */
+  readonly delegate: (type: string, verb: Verb, request?: DelegateRequest) => Result | undefined
+  /** For `preview` alone: what ADD of another plugin would do with a configuration. @throws CniError when it is not known */
+  readonly previewOf?: (type: string, conf: JsonObject) => Preview
 }
 
 /** What ADD would do, as data and as far as it is known before the kernel has been asked: a MAC that the kernel would
@@ -60,6 +71,9 @@ export interface Plugin<Conf> {
   readonly since?: string
   /** True for a plugin that only makes sense behind another one (needs `prevResult` on ADD and CHECK). */
   readonly chained?: true
+  /** Types that it delegates to when the configuration names none: its program holds them, so that they run in process.
+   *  Written as a list of words in `main.ts`, where the build reads it. */
+  readonly delegatesTo?: readonly string[]
   /** Values of the keys, typed; everything a schema cannot say is refused here. Never touches the system. @throws DecodeError, CniError */
   readonly parse: (call: Call) => Conf
   readonly add: (conf: Conf, call: Call) => Result

@@ -6,7 +6,7 @@ import { resultIn } from './encode.ts'
 import type { Entry, Registry } from './entry.ts'
 import { type Env, parseVerb, refuseOwnNetns } from './environment.ts'
 import { failureOf, renderFailure } from './failure.ts'
-import type { Call, Json, JsonObject, Verb } from './plugin.ts'
+import type { AttachmentId, Call, Json, JsonObject, Verb } from './plugin.ts'
 import type { Result } from './result.ts'
 import { isVersion, NEWEST, parseVersion, type Version } from './version.ts'
 
@@ -41,10 +41,18 @@ const versionIn = (stdin: string): Version => {
   }
 }
 
-/** Runs `type` with the caller's environment and stdin (SPEC.md §4). */
+/** The environment of a delegate that is called about `attachment`, when the caller itself was not. */
+const environmentFor = (env: Env, attachment: AttachmentId | undefined): Env =>
+  attachment === undefined
+    ? env
+    : { ...env, CNI_CONTAINERID: attachment.containerID, CNI_IFNAME: attachment.ifName, CNI_NETNS: '' }
+
+/** Runs `type` with the caller's environment and stdin (SPEC.md §4), or with those that the caller made for it. */
 const delegateOf =
-  (env: Env, stdin: string, registry: Registry): Call['delegate'] =>
-  (type, verb) => {
+  (callersEnv: Env, callersStdin: string, registry: Registry): Call['delegate'] =>
+  (type, verb, request) => {
+    const env = environmentFor(callersEnv, request?.attachment)
+    const stdin = request === undefined ? callersStdin : JSON.stringify(request.conf)
     const folders = (env.CNI_PATH ?? '').split(':').filter((folder) => folder !== '')
     const { path, isSelf } = findPlugin(type, folders)
     const entry = isSelf ? registry(type) : undefined

@@ -67,7 +67,24 @@ const previewOf = (
       return ipam === undefined ? undefined : previewOf(ipam, conf, attachment, ips, plugins)
     }),
   )
-  return entry.preview(call)
+  return entry.preview({
+    ...call,
+    previewOf: (type, delegated) => delegatedPreview(type, { ...delegated, type }, attachment, ips, plugins),
+  })
+}
+
+/** The preview of a plugin that another one delegates its attachment to. @throws CniError 7 when it is not known */
+const delegatedPreview = (
+  type: string,
+  conf: PluginConf,
+  attachment: Attachment,
+  ips: readonly Json[],
+  plugins: Plugins,
+): Preview => {
+  const entry = entryOf(type, plugins)
+  const preview = entry === undefined ? undefined : previewOf(entry, conf, attachment, ips, plugins)
+  if (preview !== undefined) return preview
+  throw new CniError(ERR_CONFIG, `what the plugin ${quote(type)} would do is not known`, 'it is no plugin of podwire')
 }
 
 const hint = (plan: Plan, conf: PluginConf, attachment: Attachment): { readonly note?: string } => {
