@@ -46,14 +46,19 @@ export const renderSubnetEnv = (env: SubnetEnv): string =>
     '',
   ].join('\n')
 
-/** Values by key; of equal keys the last. */
-const variablesOf = (text: string): ReadonlyMap<string, string> =>
-  new Map(
-    text
-      .split(/\r?\n/)
-      .filter((line) => line.includes('='))
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  )
+/** By key; of equal keys the last. */
+type Variables = Readonly<Record<string, string | undefined>>
+
+/** Plain loops: this is in the path of each ADD, where a regular expression and the iterator of a Map cost 30 to 150 us each
+ *  at their first use. */
+const variablesOf = (text: string): Variables => {
+  const variables: Record<string, string> = {}
+  for (const line of text.split('\n')) {
+    const at = line.indexOf('=')
+    if (at > 0) variables[line.slice(0, at)] = line.slice(at + 1).trimEnd()
+  }
+  return variables
+}
 
 const parsePrefix = (text: string, family: Family, key: string): Cidr => {
   const prefix = readCidr(text)
@@ -62,7 +67,8 @@ const parsePrefix = (text: string, family: Family, key: string): Cidr => {
 }
 
 const parseMtu = (text: string): number => {
-  if (/^\d{1,9}$/.test(text)) return Number(text)
+  const mtu = Number(text)
+  if (Number.isInteger(mtu) && mtu >= 0 && mtu < 1e9 && String(mtu) === text) return mtu
   throw new DecodeError('FLANNEL_MTU', `${quote(text)} is not a number of bytes`)
 }
 
@@ -76,8 +82,9 @@ const FAMILIES = [
   { family: 6, network: 'FLANNEL_IPV6_NETWORK', subnet: 'FLANNEL_IPV6_SUBNET' },
 ] as const
 
-const missingOf = (variables: ReadonlyMap<string, string>): string[] => {
-  const lacks = (...keys: readonly string[]): string[] => (keys.some((key) => variables.has(key)) ? [] : [...keys])
+const missingOf = (variables: Variables): string[] => {
+  const lacks = (...keys: readonly string[]): readonly string[] =>
+    keys.some((key) => variables[key] !== undefined) ? [] : keys
   return [
     ...lacks(...FAMILIES.map(({ network }) => network)),
     ...lacks(...FAMILIES.map(({ subnet }) => subnet)),
@@ -86,28 +93,29 @@ const missingOf = (variables: ReadonlyMap<string, string>): string[] => {
   ]
 }
 
+/** Each once. */
+const once = (networks: readonly Cidr[]): readonly Cidr[] =>
+  networks.filter((network, i) => networks.indexOf(network) === i)
+
 /** What `text` says; keys it does not know are nothing to it. @throws DecodeError with the key, or the keys that it lacks */
 export const parseSubnetEnv = (text: string): SubnetEnv => {
   const variables = variablesOf(text)
   const missing = missingOf(variables)
   if (missing.length > 0) throw new DecodeError('subnet.env', `lacks ${missing.join(', ')}`)
   const networksOf = ({ family, network }: (typeof FAMILIES)[number]): Cidr[] =>
-    variables
-      .get(network)
-      ?.split(',')
-      .map((each) => parsePrefix(each, family, network)) ?? []
+    variables[network]?.split(',').map((each) => parsePrefix(each, family, network)) ?? []
   const subnetOf = ({ family, subnet }: (typeof FAMILIES)[number]): Cidr | undefined => {
-    const value = variables.get(subnet)
+    const value = variables[subnet]
     return value === undefined ? undefined : parsePrefix(value, family, subnet)
   }
   const [subnet, ipv6Subnet] = FAMILIES.map(subnetOf)
   const [networks = [], ipv6Networks = []] = FAMILIES.map(networksOf)
   return {
-    networks: [...new Set(networks)],
+    networks: once(networks),
     ...(subnet === undefined ? {} : { subnet }),
-    ipv6Networks: [...new Set(ipv6Networks)],
+    ipv6Networks: once(ipv6Networks),
     ...(ipv6Subnet === undefined ? {} : { ipv6Subnet }),
-    mtu: parseMtu(variables.get('FLANNEL_MTU') ?? ''),
-    ipMasq: parseMasq(variables.get('FLANNEL_IPMASQ') ?? ''),
+    mtu: parseMtu(variables['FLANNEL_MTU'] ?? ''),
+    ipMasq: parseMasq(variables['FLANNEL_IPMASQ'] ?? ''),
   }
 }
