@@ -1,0 +1,108 @@
+/** Echo requests and UDP datagrams sent to find out who answers, and what comes back. */
+import { type Family, familyOf, type Ip } from '../addr/ip.ts'
+import { u32 } from '../netlink/message.ts'
+import { type Datagram, type DatagramSocket, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDP, openDatagramSocket } from './datagram.ts'
+import { decodeIcmp, echoRequest, filterOf, type IcmpError } from './icmp.ts'
+
+const SOL_RAW = 255
+const ICMP_FILTER = 1
+const IPPROTO_IP = 0
+const IPPROTO_IPV6 = 41
+const IP_MTU_DISCOVER = 10
+const IPV6_MTU_DISCOVER = 23
+const IPV6_DONTFRAG = 62
+/** DF is set, and what the kernel believes of the path's MTU does not matter. linux/in.h IP_PMTUDISC_PROBE. */
+const PMTUDISC_PROBE = 3
+
+export type Echo =
+  | { readonly kind: 'reply'; readonly from: Ip; readonly seq: number; readonly ageMs: number }
+  | { readonly kind: 'error'; readonly from: Ip; readonly about: IcmpError }
+
+export interface EchoSocket {
+  readonly fd: number
+  /** Sends an echo request with `size` bytes of payload. Returns 0, or the errno with which the kernel refuses. */
+  readonly send: (to: Ip, seq: number, size?: number) => number
+  /** What came back to requests of this socket (and, with `errors`, what was said of any packet of this node). */
+  readonly receive: () => Echo[]
+  readonly close: () => void
+}
+
+export interface EchoOptions {
+  /** Hears of errors too: nothing listens on a port, a packet is too long. */
+  readonly errors?: boolean
+  /** Requests are not fragmented, and sent however long the path's MTU is believed to be. */
+  readonly unfragmented?: boolean
+  /** The address requests are sent from; the kernel's choice when absent. */
+  readonly source?: Ip
+}
+
+let opened = 0
+/** Tells sockets of this process from each other, and mostly from those of others. */
+const freshId = (): number => {
+  opened += 1
+  return (process.pid * 61 + opened * 7919) & 0xffff
+}
+
+const keepWhole = (socket: DatagramSocket, family: Family): void => {
+  if (family === 4) return socket.option(IPPROTO_IP, IP_MTU_DISCOVER, u32(PMTUDISC_PROBE))
+  socket.option(IPPROTO_IPV6, IPV6_MTU_DISCOVER, u32(PMTUDISC_PROBE))
+  socket.option(IPPROTO_IPV6, IPV6_DONTFRAG, u32(1))
+}
+
+const setUp = (socket: DatagramSocket, family: Family, { errors, unfragmented, source }: EchoOptions): void => {
+  const filter = filterOf(family, errors === true)
+  if (family === 4) socket.option(SOL_RAW, ICMP_FILTER, filter)
+  else socket.option(IPPROTO_ICMPV6, ICMP_FILTER, filter)
+  if (unfragmented) keepWhole(socket, family)
+  if (source !== undefined) socket.bind(source)
+}
+
+const echoOf = (family: Family, id: number, { from, ageMs, bytes }: Datagram): Echo[] => {
+  const message = decodeIcmp(family, bytes)
+  if (message === undefined) return []
+  if (message.kind !== 'reply') return [{ kind: 'error', from, about: message }]
+  return message.id === id ? [{ kind: 'reply', from, seq: message.seq, ageMs }] : []
+}
+
+const echoesOf = (socket: DatagramSocket, family: Family, id: number): Echo[] => {
+  const echoes: Echo[] = []
+  for (let got = socket.receive(); got.length > 0; got = socket.receive())
+    for (const datagram of got) echoes.push(...echoOf(family, id, datagram))
+  return echoes
+}
+
+/** A socket for echo requests of `family`. @throws NetlinkError EPERM without CAP_NET_RAW */
+export const openEchoSocket = (family: Family, options: EchoOptions = {}): EchoSocket => {
+  const socket = openDatagramSocket(family, family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)
+  const id = freshId()
+  try {
+    setUp(socket, family, options)
+  } catch (error) {
+    socket.close()
+    throw error
+  }
+  return {
+    fd: socket.fd,
+    send: (to, seq, size) => socket.send(echoRequest(family, id, seq, size), to),
+    receive: () => echoesOf(socket, family, id),
+    close: socket.close,
+  }
+}
+
+/** Sends one UDP datagram of 8 bytes to `port` of `to`; nobody is to understand it. Returns 0 or an errno. */
+export const sendDatagram = (to: Ip, port: number, source?: Ip): number => {
+  const socket = openDatagramSocket(familyOf(to), IPPROTO_UDP)
+  try {
+    if (source !== undefined) socket.bind(source)
+    return socket.send(new Uint8Array(8), to, port)
+  } finally {
+    socket.close()
+  }
+}
+
+/** Whether `about` says that nothing listens on UDP `port` of `to`. */
+export const isPortError = (about: IcmpError, to: Ip, port: number): boolean =>
+  about.kind === 'port' &&
+  about.protocol === IPPROTO_UDP &&
+  about.dst === to &&
+  (((about.head[2] ?? 0) << 8) | (about.head[3] ?? 0)) === port
