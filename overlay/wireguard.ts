@@ -3,7 +3,6 @@
 import { addressOf, hostCidr } from '../addr/cidr.ts'
 import type { Family } from '../addr/ip.ts'
 import type { Fact, Plan } from '../kernel/plan.ts'
-import { RT_SCOPE_LINK } from '../netlink/route.ts'
 import { WIREGUARD_DEVICE } from './devices.ts'
 import { overlayRoute, scopeWith } from './direct-route.ts'
 import { dataOf, enabledFamilies, FAMILIES, familyConf, publicIPOf, subnetOf, underlayMtu } from './families.ts'
@@ -57,10 +56,7 @@ const addressFacts = (node: OverlayNode, family: Family): Fact[] => {
   const [subnet, conf] = [subnetOf(node.own, family), familyConf(node.conf, family)]
   if (subnet === undefined || conf === undefined) return []
   const dev = deviceFor(node.conf, family)
-  return [
-    { kind: 'addr', ns: 'node', dev, address: hostCidr(addressOf(subnet)) },
-    { ...overlayRoute(dev, conf.network), scope: RT_SCOPE_LINK },
-  ]
+  return [{ kind: 'addr', ns: 'node', dev, address: hostCidr(addressOf(subnet)) }, overlayRoute(dev, conf.network)]
 }
 
 const base = (node: OverlayNode): Plan => {
