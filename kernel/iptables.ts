@@ -40,6 +40,8 @@ export interface IptablesFact {
   readonly shared: readonly string[]
   /** Rules in chains that are not the container's own. */
   readonly rules: readonly IptablesRule[]
+  /** The chains are the node's: what else is in them is drift too. */
+  readonly whole?: true
 }
 
 /** Another process may change the table between reading and writing: both are done again. */
@@ -103,9 +105,15 @@ const remove = (fact: IptablesFact, kernel: Kernel): void => {
   rewriteIptables(kernel, fact, chains, (table) => removeLines(wanted(fact), table))
 }
 
+/** What the table lacks, in words; of chains that are the node's, what would have to be done. */
+const lacking = (fact: IptablesFact, table: IptablesTable): string[] => {
+  const missing = missingFrom(wanted(fact), table)
+  return missing.length === 0 && fact.whole === true ? ensureLines(wanted(fact), table) : missing
+}
+
 const drift = (fact: IptablesFact, kernel: Kernel): string | undefined => {
   const [fewest] = variantsWith(kernel, fact)
-    .map((variant) => missingFrom(wanted(fact), saveTable(kernel, fact, variant)))
+    .map((variant) => lacking(fact, saveTable(kernel, fact, variant)))
     .sort((a, b) => a.length - b.length)
   const place = `${fact.family === 4 ? 'iptables' : 'ip6tables'} table ${fact.table}`
   if (fewest === undefined) return `${place} does not exist`

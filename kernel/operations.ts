@@ -9,6 +9,7 @@ import { linkOperations } from './link.ts'
 import { linkSettingsOperations } from './link-settings.ts'
 import { neighOperations } from './neigh.ts'
 import { nftOperations } from './nft.ts'
+import { nftTableOperations } from './nft-whole.ts'
 import type { Fact, Operations } from './plan.ts'
 import { qdiscOperations } from './qdisc.ts'
 import { routeOperations } from './route.ts'
@@ -34,6 +35,7 @@ const OPERATIONS: Table = {
   iptables: iptablesOperations,
   'firewalld-source': firewalldOperations,
   nft: nftOperations,
+  'nft-table': nftTableOperations,
   wireguard: wireguardOperations,
   'wireguard-peer': wireguardPeerOperations,
 }

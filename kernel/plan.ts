@@ -12,6 +12,7 @@ import type { LinkFact } from './link.ts'
 import type { LinkSettingsFact } from './link-settings.ts'
 import type { NeighFact } from './neigh.ts'
 import type { NftFact } from './nft.ts'
+import type { NftTableFact } from './nft-whole.ts'
 import type { QdiscFact } from './qdisc.ts'
 import type { RouteFact } from './route.ts'
 import type { SettleFact } from './settle.ts'
@@ -34,6 +35,7 @@ export type Fact =
   | SettleFact
   | IptablesFact
   | NftFact
+  | NftTableFact
   | QdiscFact
   | FilterFact
   | FirewalldSourceFact
