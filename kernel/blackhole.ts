@@ -12,19 +12,22 @@ export interface BlackholeFact {
   readonly dst: Cidr
   /** RTPROT_*. */
   readonly protocol: number
+  /** Metric; left out: 4096. */
+  readonly priority?: number
 }
 
 const PRIORITY = 4096
 
-const routeOf = ({ dst, protocol }: BlackholeFact): RouteSpec => ({
+/** The route it is, over no link. */
+export const blackholeRoute = ({ dst, protocol, priority = PRIORITY }: BlackholeFact): RouteSpec => ({
   dst,
   protocol,
-  priority: PRIORITY,
+  priority,
   blackhole: true,
 })
 
-const render = ({ dst, protocol }: BlackholeFact): string =>
-  `ip route add blackhole ${dst} proto ${protocol} metric ${PRIORITY}`
+const render = ({ dst, protocol, priority = PRIORITY }: BlackholeFact): string =>
+  `ip route add blackhole ${dst} proto ${protocol} metric ${priority}`
 
 const held = ({ ns, dst, protocol }: BlackholeFact, kernel: Kernel): boolean =>
   dumpBlackholes(kernel.route(ns), cidrFamily(dst)).some(
@@ -33,7 +36,7 @@ const held = ({ ns, dst, protocol }: BlackholeFact, kernel: Kernel): boolean =>
 
 const ensure = (fact: BlackholeFact, kernel: Kernel): boolean => {
   try {
-    kernel.route(fact.ns).request(() => render(fact), newRoute(0, routeOf(fact)))
+    kernel.route(fact.ns).request(() => render(fact), newRoute(0, blackholeRoute(fact)))
     return true
   } catch (error) {
     if (isExists(error) && held(fact, kernel)) return false
@@ -43,7 +46,7 @@ const ensure = (fact: BlackholeFact, kernel: Kernel): boolean => {
 
 const remove = (fact: BlackholeFact, kernel: Kernel): void => {
   try {
-    kernel.route(fact.ns).request(() => render(fact).replace('add', 'del'), delRoute(0, routeOf(fact)))
+    kernel.route(fact.ns).request(() => render(fact).replace('add', 'del'), delRoute(0, blackholeRoute(fact)))
   } catch (error) {
     if (!isNotFound(error)) throw error
   }

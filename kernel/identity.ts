@@ -22,6 +22,7 @@ const IDENTITIES: Table = {
   'firewalld-source': ({ source }) => source,
   nft: ({ ns, table }) => `${ns} ${table.family} ${table.name}`,
   'nft-table': ({ ns, table }) => `${ns} ${table.family} ${table.name}`,
+  offload: ({ ns, dev, feature }) => `${ns} ${dev} ${feature}`,
   wireguard: ({ ns, dev }) => `${ns} ${dev}`,
   'wireguard-peer': ({ ns, dev, publicKey }) => `${ns} ${dev} ${publicKey}`,
 }

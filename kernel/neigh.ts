@@ -15,13 +15,18 @@ export interface NeighFact extends Neigh {
 
 const render = (fact: NeighFact): string =>
   fact.table === 'fdb'
-    ? `bridge fdb replace ${fact.lladdr} dev ${fact.dev} dst ${fact.ip} self permanent`
-    : `ip neigh replace ${fact.ip} lladdr ${fact.lladdr} dev ${fact.dev} nud permanent`
+    ? `bridge fdb replace ${fact.lladdr} dev ${fact.dev} dst ${fact.ip} self permanent${fact.protocol === undefined ? '' : ' extern_learn'}`
+    : `ip neigh replace ${fact.ip} lladdr ${fact.lladdr} dev ${fact.dev} nud permanent${fact.protocol === undefined ? '' : ` protocol ${fact.protocol}`}`
 
 const held = (fact: NeighFact, kernel: Kernel): boolean => {
   const link = getLink(kernel.route(fact.ns), fact.dev)
   return dumpNeighs(kernel.route(fact.ns), fact.table, familyOf(fact.ip)).some(
-    (found) => found.index === link?.index && found.ip === fact.ip && found.lladdr === fact.lladdr && found.permanent,
+    (found) =>
+      found.index === link?.index &&
+      found.ip === fact.ip &&
+      found.lladdr === fact.lladdr &&
+      found.permanent &&
+      (fact.table === 'fdb' || fact.protocol === undefined || found.protocol === fact.protocol),
   )
 }
 

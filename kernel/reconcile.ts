@@ -1,79 +1,102 @@
 /** Brings the kernel to a plan: by what differs from the last one (`transit`), or by what differs from a dump (`resync`). */
-import type { Cidr } from '../addr/cidr.ts'
-import { identityOf } from './identity.ts'
+import { dumpAllAddresses } from '../netlink/address.ts'
+import { dumpLinks, type Link } from '../netlink/link.ts'
+import type { AddrFact } from './addr.ts'
+import { type EntryFact, isEntry } from './entry.ts'
+import { writeEntries } from './entry-batch.ts'
+import { compareEntries, type Place } from './holdings.ts'
 import type { Kernel } from './kernel.ts'
+import { removeLink } from './link-settings.ts'
+import { planMending } from './mending.ts'
 import { operationsOf } from './operations.ts'
+import { type Log, type Outcome, openLog } from './outcome.ts'
+import { isOverlayKind, isWithin, type Scope } from './ownership.ts'
 import type { Fact, Plan } from './plan.ts'
 
-/** Which of the kernel's entries are ours, so that those the plan does not have are removed. */
-export interface Scope {
-  /** Links that exist for the overlay alone: one that the plan does not have is removed, and what is on them is its own,
-   *  but for what others visibly put there. */
-  readonly devices: readonly string[]
-  /** Links that only carry its routes (host-gw, DirectRouting): of them, routes with its protocol into `networks`. */
-  readonly carriers: readonly string[]
-  readonly networks: readonly Cidr[]
-}
+export { identityOf } from './identity.ts'
+export type { Change, Failure, Outcome } from './outcome.ts'
+export type { Scope } from './ownership.ts'
+export { transit } from './transit.ts'
 
-export interface Change {
-  /** The command that states it, or `ip route del` and the like. */
-  readonly what: string
-  /** Found by a resync: `missing`, `different`, `stale`. Asked for by a transit: `new`, `different`, `gone`. */
-  readonly why: 'missing' | 'different' | 'stale' | 'new' | 'gone'
-}
-
-export interface Failure {
-  readonly fact: Fact
-  readonly error: unknown
-}
-
-/** What was done, in order, and what could not be. */
-export interface Outcome {
-  readonly changes: readonly Change[]
-  readonly failures: readonly Failure[]
-}
-
-const attempt = (run: () => void, fact: Fact, failures: Failure[]): boolean => {
+const attempt = (fact: Fact, log: Log, run: () => void): void => {
   try {
     run()
-    return true
   } catch (error) {
-    failures.push({ fact, error })
-    return false
+    log.failed(fact, error)
   }
 }
 
-/** From one plan to the next, without looking at what the kernel holds: what `before` has and `after` does not is removed,
- *  last first; then what `after` has and `before` does not is made, in order. The cost is that of the two plans given: hand
- *  over only the parts that changed, all of them in one call. Never throws. */
-export const transit = (before: Plan, after: Plan, kernel: Kernel): Outcome => {
-  const old = new Map(before.map((fact) => [identityOf(fact), fact]))
-  const wanted = new Set(after.map(identityOf))
-  const changes: Change[] = []
-  const failures: Failure[] = []
-  for (const fact of before.toReversed())
-    if (!wanted.has(identityOf(fact)) && attempt(() => operationsOf(fact).remove(fact, kernel), fact, failures))
-      changes.push({ what: operationsOf(fact).render(fact), why: 'gone' })
-  for (const fact of after)
-    if (!old.has(identityOf(fact)) && attempt(() => operationsOf(fact).ensure(fact, kernel), fact, failures))
-      changes.push({ what: operationsOf(fact).render(fact), why: 'new' })
-  return { changes, failures }
+const render = (fact: Fact): string => operationsOf(fact).render(fact)
+
+/** What making it does not mend is taken away first: an address that failed its detection of duplicates. */
+const mendFact = (fact: Fact, kernel: Kernel, log: Log): void => {
+  const operations = operationsOf(fact)
+  if (operations.drift(fact, kernel) === undefined) return
+  const created = operations.ensure(fact, kernel)
+  if (operations.drift(fact, kernel) !== undefined) {
+    operations.remove(fact, kernel)
+    operations.ensure(fact, kernel)
+  }
+  log.changed(() => render(fact), created ? 'missing' : 'different')
+}
+
+const removeStaleLinks = (plan: Plan, scope: Scope, kernel: Kernel, log: Log): void => {
+  const wanted = new Set(plan.flatMap((fact) => (fact.kind === 'link' && fact.ns === 'node' ? [fact.name] : [])))
+  for (const { name, kind } of dumpLinks(kernel.route('node'))) {
+    if (!scope.devices.includes(name) || wanted.has(name) || !isOverlayKind(kind)) continue
+    removeLink('node', name, kernel)
+    log.changed(() => `ip link del ${name}`, 'stale')
+  }
+}
+
+/** As flanneld does: of the addresses of its link those in the pod network are its own (pkg/ip EnsureV4AddressOnLink). */
+const removeStaleAddresses = (plan: Plan, scope: Scope, links: readonly Link[], kernel: Kernel, log: Log): void => {
+  const names = new Map(
+    links.filter(({ name }) => scope.devices.includes(name)).map(({ index, name }) => [index, name]),
+  )
+  if (names.size === 0) return
+  const wanted = new Set(plan.flatMap((fact) => (fact.kind === 'addr' ? [`${fact.dev} ${fact.address}`] : [])))
+  for (const { index, address } of dumpAllAddresses(kernel.route('node'))) {
+    const dev = names.get(index)
+    if (dev === undefined || wanted.has(`${dev} ${address}`) || !isWithin(scope.networks, address)) continue
+    const fact: AddrFact = { kind: 'addr', ns: 'node', dev, address }
+    attempt(fact, log, () => {
+      operationsOf(fact).remove(fact, kernel)
+      log.changed(() => `ip addr del ${address} dev ${dev}`, 'stale')
+    })
+  }
+}
+
+const placesFor = (facts: readonly EntryFact[], scope: Scope, links: readonly Link[]): Place[] => {
+  const used = new Set([...scope.devices, ...scope.carriers])
+  for (const fact of facts) if (fact.kind !== 'blackhole') used.add(fact.dev)
+  return links
+    .filter(({ name }) => used.has(name))
+    .map(({ name, index, kind }) => ({ name, index, kind, own: scope.devices.includes(name) }))
+}
+
+const mendEntries = (
+  facts: readonly EntryFact[],
+  scope: Scope,
+  links: readonly Link[],
+  kernel: Kernel,
+  log: Log,
+): void => {
+  const comparison = compareEntries(facts, placesFor(facts, scope, links), kernel.route('node'))
+  writeEntries(planMending(facts, scope, comparison), kernel, log)
 }
 
 /** From whatever the kernel holds to the plan: what is missing or different is mended, what is ours by `scope` and not in
- *  the plan is removed. Safe to be broken off anywhere and begun again. Never throws. */
-export const resync = (plan: Plan, _scope: Scope, kernel: Kernel): Outcome => {
-  const changes: Change[] = []
-  const failures: Failure[] = []
-  for (const fact of plan)
-    attempt(
-      () => {
-        if (operationsOf(fact).drift(fact, kernel) === undefined) return
-        operationsOf(fact).ensure(fact, kernel)
-        changes.push({ what: operationsOf(fact).render(fact), why: 'missing' })
-      },
-      fact,
-      failures,
-    )
-  return { changes, failures }
+ *  the plan is removed, everything else stays. First links and all that is not an entry, in order, then entries (routes,
+ *  neighbours, forwarding entries), which a new link has lost. Safe to be broken off anywhere and begun again.
+ *  @throws NetlinkError when the kernel cannot be read */
+export const resync = (plan: Plan, scope: Scope, kernel: Kernel): Outcome => {
+  const log = openLog()
+  kernel.indexes.clear()
+  removeStaleLinks(plan, scope, kernel, log)
+  for (const fact of plan) if (!isEntry(fact)) attempt(fact, log, () => mendFact(fact, kernel, log))
+  const links = dumpLinks(kernel.route('node'))
+  removeStaleAddresses(plan, scope, links, kernel, log)
+  mendEntries(plan.filter(isEntry), scope, links, kernel, log)
+  return log.outcome
 }

@@ -11,6 +11,7 @@ import {
   NLM_F_REPLACE,
   NLM_F_REQUEST,
   type Received,
+  readU8,
   readU16,
   readU32,
   u8,
@@ -24,6 +25,7 @@ const NUD_PERMANENT = 0x80
 const NUD_NOARP = 0x40
 const NTF_SELF = 0x02
 const NTF_EXT_LEARNED = 0x10
+const NDA_IFINDEX = 8
 const NDA_PROTOCOL = 12
 
 /** A permanent entry. `neigh`: `ip` is at `lladdr`. `fdb`: frames to `lladdr` leave through the tunnel endpoint `ip`. */
@@ -39,6 +41,10 @@ export interface Neigh {
 export interface LinkNeigh extends Neigh {
   readonly index: number
   readonly permanent: boolean
+  /** RTPROT of a neighbour; 0 when it has none, and of every forwarding entry. */
+  readonly protocol: number
+  /** NTF_EXT_LEARNED. */
+  readonly marked: boolean
 }
 
 const familyByte = (entry: Neigh): number => (entry.table === 'fdb' ? AF_BRIDGE : afOf(entry.ip.includes(':') ? 6 : 4))
@@ -70,7 +76,8 @@ export const delNeigh = (index: number, entry: Neigh): Message => ({
   attrs: attrs(entry),
 })
 
-const decodeNeigh = (table: 'neigh' | 'fdb', { body }: Received): LinkNeigh | undefined => {
+/** Undefined for an entry without a destination: that of a bridge's port, of one that is being resolved. */
+export const decodeNeigh = (table: 'neigh' | 'fdb', { body }: Received): LinkNeigh | undefined => {
   const found = decodeAttrs(body.subarray(12))
   const dst = found.get(NDA_DST)
   const lladdr = found.get(NDA_LLADDR)
@@ -81,17 +88,28 @@ const decodeNeigh = (table: 'neigh' | 'fdb', { body }: Received): LinkNeigh | un
     lladdr: macOf(lladdr),
     index: readU32(body.subarray(4)),
     permanent: (readU16(body.subarray(8)) & NUD_PERMANENT) !== 0,
+    protocol: table === 'fdb' ? 0 : readU8(found.get(NDA_PROTOCOL)),
+    marked: ((body[10] ?? 0) & NTF_EXT_LEARNED) !== 0,
   }
 }
 
-/** Entries of the neighbour tables of a family, or of the forwarding tables of tunnel links. @throws NetlinkError */
+/** Entries of the neighbour tables of a family, or of the forwarding tables of tunnel links, not decoded: of all links, or
+ *  of link `index` alone (before 4.20 of all in any case). @throws NetlinkError */
+export const dumpNeighMessages = (
+  socket: NetlinkSocket,
+  table: 'neigh' | 'fdb',
+  family: Family,
+  index?: number,
+): readonly Received[] =>
+  socket.request(table === 'fdb' ? 'bridge fdb show' : 'ip neigh show', {
+    type: RTM_GETNEIGH,
+    flags: NLM_F_REQUEST | NLM_F_DUMP,
+    header: ndmsg(table === 'fdb' ? AF_BRIDGE : afOf(family), table === 'fdb' ? (index ?? 0) : 0, 0, 0),
+    attrs: table === 'fdb' || index === undefined ? [] : [[NDA_IFINDEX, index]],
+  })
+
+/** As dumpNeighMessages, of all links. @throws NetlinkError */
 export const dumpNeighs = (socket: NetlinkSocket, table: 'neigh' | 'fdb', family: Family): LinkNeigh[] =>
-  socket
-    .request(table === 'fdb' ? 'bridge fdb show' : 'ip neigh show', {
-      type: RTM_GETNEIGH,
-      flags: NLM_F_REQUEST | NLM_F_DUMP,
-      header: ndmsg(table === 'fdb' ? AF_BRIDGE : afOf(family), 0, 0, 0),
-      attrs: [],
-    })
+  dumpNeighMessages(socket, table, family)
     .map((message) => decodeNeigh(table, message))
     .filter((entry) => entry !== undefined)

@@ -30,13 +30,13 @@ const RTNEXTHOP_SIZE = 8
 const RTA_TABLE = 15
 const RTAX_MTU = 2
 const RTAX_ADVMSS = 8
-const RTN_UNICAST = 1
-const RTN_BLACKHOLE = 6
+export const RTN_UNICAST = 1
+export const RTN_BLACKHOLE = 6
 /** What a route has that nobody gave a protocol: `ip route add`, flanneld. */
 export const RTPROT_BOOT = 3
 /** The overlay's own (linux/rtnetlink.h leaves numbers from 64 to users; `/etc/iproute2/rt_protos` has none here). */
 export const RTPROT_PODWIRE = 112
-const RTNH_F_ONLINK = 4
+export const RTNH_F_ONLINK = 4
 export const RT_TABLE_MAIN = 254
 export const RT_SCOPE_UNIVERSE = 0
 export const RT_SCOPE_LINK = 253
@@ -67,6 +67,8 @@ export interface LinkRoute extends RouteSpec {
   readonly advmss: number
   readonly protocol: number
   readonly onlink: boolean
+  /** RTN_*. */
+  readonly type: number
 }
 
 const tableOf = (route: RouteSpec): number => route.table ?? RT_TABLE_MAIN
@@ -75,6 +77,12 @@ export const scopeOf = (route: RouteSpec): number =>
   route.scope ?? (isOntoLink(route) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE)
 const isOntoLink = ({ via, blackhole, dst }: RouteSpec): boolean =>
   via === undefined && !blackhole && cidrFamily(dst) === 4
+
+/** IP6_RT_PRIO_USER: what IPv6 takes a metric of 0 for. */
+const PRIORITY_IPV6 = 1024
+/** The metric that the kernel shows. */
+export const priorityOf = (route: RouteSpec): number =>
+  route.priority || (cidrFamily(route.dst) === 4 ? 0 : PRIORITY_IPV6)
 
 const header = (route: RouteSpec): Uint8Array => {
   const table = tableOf(route)
@@ -154,7 +162,7 @@ const nextHopsOf = (attrs: ReturnType<typeof decodeAttrs>): NextHop[] => {
 }
 
 /** A route for each next hop: IPv6 shows routes of one destination and metric, which were added one by one, as one. */
-const decodeRoutes = ({ body }: Received): LinkRoute[] => {
+export const decodeRoutes = ({ body }: Received): LinkRoute[] => {
   const attrs = decodeAttrs(body.subarray(12))
   const metrics = decodeAttrs(attrs.get(RTA_METRICS) ?? new Uint8Array(0))
   const width = body[0] === 2 ? 4 : 16
@@ -167,28 +175,45 @@ const decodeRoutes = ({ body }: Received): LinkRoute[] => {
     mtu: readU32(metrics.get(RTAX_MTU)),
     advmss: readU32(metrics.get(RTAX_ADVMSS)),
     protocol: body[5] ?? 0,
+    type: body[7] ?? 0,
+    ...(body[7] === RTN_BLACKHOLE ? { blackhole: true } : {}),
     onlink: (readU32(body.subarray(8)) & RTNH_F_ONLINK) !== 0,
     ...(src === undefined ? {} : { src }),
   }
   return nextHopsOf(attrs).map((hop) => ({ ...route, ...hop }))
 }
 
-const dumpType = (socket: NetlinkSocket, family: Family, type: number): LinkRoute[] =>
-  socket
-    .request('ip route show', {
-      type: RTM_GETROUTE,
-      flags: NLM_F_REQUEST | NLM_F_DUMP,
-      header: rtmsg({ family: afOf(family), dstLength: 0, table: 0, protocol: 0, scope: 0, type: 0, flags: 0 }),
-      attrs: [],
-    })
-    .filter(({ body }) => body[7] === type)
-    .flatMap(decodeRoutes)
+/** Which routes a dump is to hold; the kernel leaves out the others (4.20; before, it shows them all). */
+export interface RouteFilter {
+  /** Of the link they leave by. */
+  readonly index?: number
+  /** RTN_*. */
+  readonly type?: number
+}
+
+/** The routes of a family in the socket's namespace, not decoded. @throws NetlinkError */
+export const dumpRouteMessages = (
+  socket: NetlinkSocket,
+  family: Family,
+  { index, type = 0 }: RouteFilter,
+): readonly Received[] =>
+  socket.request('ip route show', {
+    type: RTM_GETROUTE,
+    flags: NLM_F_REQUEST | NLM_F_DUMP,
+    header: rtmsg({ family: afOf(family), dstLength: 0, table: 0, protocol: 0, scope: 0, type, flags: 0 }),
+    attrs: index === undefined ? [] : [[RTA_OIF, index]],
+  })
 
 /** Every unicast route of a family in the socket's namespace. @throws NetlinkError */
-export const dumpRoutes = (socket: NetlinkSocket, family: Family): LinkRoute[] => dumpType(socket, family, RTN_UNICAST)
+export const dumpRoutes = (socket: NetlinkSocket, family: Family): LinkRoute[] =>
+  dumpRouteMessages(socket, family, {})
+    .flatMap(decodeRoutes)
+    .filter(({ type }) => type === RTN_UNICAST)
 
 /** Every blackhole of a family in the socket's namespace; its index says nothing. @throws NetlinkError */
 export const dumpBlackholes = (socket: NetlinkSocket, family: Family): LinkRoute[] =>
-  dumpType(socket, family, RTN_BLACKHOLE)
+  dumpRouteMessages(socket, family, { type: RTN_BLACKHOLE })
+    .flatMap(decodeRoutes)
+    .filter(({ type }) => type === RTN_BLACKHOLE)
 
 export const sameDestination = (a: Cidr, b: Cidr): boolean => lengthOf(a) === lengthOf(b) && firstOf(a) === addressOf(b)

@@ -1,0 +1,110 @@
+/** From one plan to the next, by their difference. */
+import { type EntryFact, isEntry, type Write } from './entry.ts'
+import { writeEntries } from './entry-batch.ts'
+import { identityOf, isSame } from './identity.ts'
+import type { Kernel } from './kernel.ts'
+import { leftBy } from './leaving.ts'
+import { operationsOf } from './operations.ts'
+import { type Log, type Outcome, openLog } from './outcome.ts'
+import type { Fact, Plan } from './plan.ts'
+
+/** A fact that comes, with the one of its identity that it takes the place of. */
+interface Step {
+  readonly fact: Fact
+  readonly before: Fact | undefined
+}
+
+const removeFact = (fact: Fact, kernel: Kernel, log: Log): void => {
+  const operations = operationsOf(fact)
+  try {
+    operations.remove(fact, kernel)
+    log.changed(() => operations.render(fact), 'gone')
+  } catch (error) {
+    log.failed(fact, error)
+  }
+}
+
+/** Returns whether it was created. What the former value had besides is taken away once this one holds. */
+const makeFact = ({ fact, before }: Step, kernel: Kernel, log: Log): boolean => {
+  const operations = operationsOf(fact)
+  try {
+    const created = operations.ensure(fact, kernel)
+    const left = before && leftBy(before, fact)
+    if (left !== undefined) operationsOf(left).remove(left, kernel)
+    log.changed(() => operations.render(fact), before === undefined ? 'new' : 'different')
+    return created
+  } catch (error) {
+    log.failed(fact, error)
+    return false
+  }
+}
+
+/** Entries that follow one another are written together, everything else in its turn. */
+const inTurn = <T extends { readonly fact: Fact }>(
+  steps: readonly T[],
+  writeOf: (step: T, fact: EntryFact) => Write | undefined,
+  each: (step: T) => void,
+  kernel: Kernel,
+  log: Log,
+): void => {
+  let writes: Write[] = []
+  const flush = (): void => {
+    if (writes.length > 0) writeEntries(writes, kernel, log)
+    writes = []
+  }
+  for (const step of steps) {
+    if (!isEntry(step.fact)) {
+      flush()
+      each(step)
+      continue
+    }
+    const write = writeOf(step, step.fact)
+    if (write !== undefined) writes.push(write)
+  }
+  flush()
+}
+
+const removeAll = (facts: readonly Fact[], kernel: Kernel, log: Log): void =>
+  inTurn(
+    facts.map((fact) => ({ fact })),
+    (_, fact) => ({ verb: 'remove', fact, why: 'gone' }),
+    ({ fact }) => removeFact(fact, kernel, log),
+    kernel,
+    log,
+  )
+
+/** A link that was made anew has nothing on it: from there on everything is made, changed or not. */
+const makeAll = (steps: readonly Step[], kernel: Kernel, log: Log): void => {
+  let anew = false
+  const holds = ({ fact, before }: Step): boolean => !anew && before !== undefined && isSame(before, fact)
+  inTurn(
+    steps,
+    (step, fact) =>
+      holds(step) ? undefined : { verb: step.before ? 'replace' : 'add', fact, why: step.before ? 'different' : 'new' },
+    (step) => {
+      if (!holds(step) && makeFact(step, kernel, log) && step.fact.kind === 'link') anew = true
+    },
+    kernel,
+    log,
+  )
+}
+
+/** From one plan to the next, without looking at what the kernel holds: what `before` has and `after` does not is removed,
+ *  last first; then what is new or has changed is made, in order, a route or an address of a peer in place of its former
+ *  value. The cost is that of the two plans: hand over the parts that change, all of them at once, so that what moves from
+ *  one part to another is replaced. @throws NetlinkError when the socket fails */
+export const transit = (before: Plan, after: Plan, kernel: Kernel): Outcome => {
+  const log = openLog()
+  kernel.indexes.clear()
+  const old = new Map(before.map((fact) => [identityOf(fact), fact]))
+  const steps = after.map((fact) => ({ fact, identity: identityOf(fact) }))
+  const wanted = new Set(steps.map(({ identity }) => identity))
+  const leaving = [...old].filter(([identity]) => !wanted.has(identity)).map(([, fact]) => fact)
+  removeAll(leaving.toReversed(), kernel, log)
+  makeAll(
+    steps.map(({ fact, identity }) => ({ fact, before: old.get(identity) })),
+    kernel,
+    log,
+  )
+  return log.outcome
+}
