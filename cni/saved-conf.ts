@@ -158,21 +158,22 @@ const heirOf = (dataDir: string, { containerID }: AttachmentId): string | undefi
   return paths[0]
 }
 
+/** Whether another implementation wrote this file, for a container in `network`: none of ours is a link of it. So it is,
+ *  too, after a DEL that was interrupted. */
+const isForeign = (path: string, network: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.nlink === 1 && readConf(path)?.['name'] === network
+
 /** Forgets what is kept of an attachment; absent is success. Another one of its container takes the file that other
  *  implementations read. @throws the file system's errors */
 export const removeConf = (dataDir: string, owner: Owner): void => {
   const [own, seen] = [ownPath(dataDir, owner), publicPath(dataDir, owner)]
-  const isLinked = isOneFile(own, seen)
+  const isOurs = numberOf(own) === undefined ? isForeign(seen, owner.network) : isOneFile(own, seen)
   remove(own)
-  const isOurs = isLinked || (isAlone(seen) && readConf(seen)?.['name'] === owner.network)
   if (!isOurs) return
   remove(seen)
   const heir = heirOf(dataDir, owner)
   if (heir !== undefined) isTaken(() => linkSync(heir, seen))
 }
-
-/** Whether no attachment of ours has this very file: another implementation wrote it, or a DEL was interrupted. */
-const isAlone = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.nlink === 1
 
 /** What upstream calls the interface it does not write down. */
 const USUAL_IFNAME = 'eth0'
@@ -190,7 +191,7 @@ export const staleConfs = (dataDir: string, network: string, valid: readonly Att
   const own = keptIn(dataDir, network).filter(({ containerID, ifName }) => !keep.has(`${containerID}:${ifName}`))
   const foreign = namesIn(dataDir)
     .filter((name) => containerIdProblem(name) === undefined && !containers.has(name))
-    .filter((name) => isAlone(`${dataDir}/${name}`) && readConf(`${dataDir}/${name}`)?.['name'] === network)
+    .filter((name) => isForeign(`${dataDir}/${name}`, network))
     .map((containerID) => ({ containerID, ifName: USUAL_IFNAME }))
   return [...own, ...foreign].map((attachment) => ({
     attachment,

@@ -1,4 +1,4 @@
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { Cidr } from '../addr/cidr.ts'
@@ -61,3 +61,34 @@ test('run() names the folders searched for a delegate that is nowhere', () =>
     msg: 'no plugin "nowhere" in CNI_PATH',
     details: expect.stringContaining(folder),
   }))
+
+test('run() gives a delegate the configuration that was made for it, and the attachment', () => {
+  const main = made({
+    gc: (_, call) =>
+      void call.delegate('pool', 'DEL', {
+        conf: { ...conf, name: 'other' },
+        attachment: { containerID: 'c9', ifName: 'net1' },
+      }),
+  })
+  const output = run(main.entry, {
+    env: { CNI_COMMAND: 'GC', CNI_PATH: folder },
+    stdin: () => JSON.stringify({ ...conf, 'cni.dev/valid-attachments': [] }),
+    registry: () => ipam.entry,
+  })
+  expect(output).toEqual({ stdout: '', stderr: '', status: 0 })
+  expect(ipam.calls.at(-1)).toMatchObject({
+    verb: 'DEL',
+    containerID: 'c9',
+    ifName: 'net1',
+    netns: '',
+    conf: { name: 'other' },
+  })
+})
+
+test('run() executes a delegate with the configuration that was made for it', () => {
+  writeFileSync(join(folder, 'loud'), `#!/bin/sh\ncat > ${folder}/heard\n`)
+  chmodSync(join(folder, 'loud'), 0o755)
+  const main = made({ del: (_, call) => void call.delegate('loud', 'DEL', { conf: { ...conf, mtu: 9 } }) })
+  run(main.entry, { env: { ...env, CNI_COMMAND: 'DEL' }, stdin: () => JSON.stringify(conf), registry: () => undefined })
+  expect(JSON.parse(readFileSync(join(folder, 'heard'), 'utf8'))).toEqual({ ...conf, mtu: 9 })
+})
