@@ -3,5 +3,7 @@
 import { bridgeCases } from './bridge-cases.ts'
 import type { Cases } from './case.ts'
 import { chainCases } from './chain-cases.ts'
+import { overlayCases } from './overlay-cases.ts'
+import { wireguardCases } from './wireguard-cases.ts'
 
-export const cases: Cases = { ...bridgeCases, ...chainCases }
+export const cases: Cases = { ...bridgeCases, ...chainCases, ...overlayCases, ...wireguardCases }

@@ -1,6 +1,8 @@
 /** What a cut-down development kernel lacks (VLANs on a bridge), and the whole chain on the kernel that users of Debian run:
  *  all cases in one boot of a guest. */
-import { buildSync } from 'esbuild'
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { build, type Plugin } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
 import { makeFolder } from '../support/cleanup.ts'
 import { binDir } from '../support/plugin.ts'
@@ -10,23 +12,33 @@ import { cases } from './cases.ts'
 
 const verdicts = new Map<string, Verdict>()
 
+/** Each file keeps its own folder, by which it finds others. */
+const keepFolders: Plugin = {
+  name: 'folders',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll('import.meta.dirname', JSON.stringify(dirname(path))),
+      loader: 'ts',
+    })),
+}
+
 /** One file of plain JavaScript: a loader would take seconds in a software guest. */
-const bundle = (): string => {
+const bundle = async (): Promise<string> => {
   const outfile = `${makeFolder('cases')}/inside.mjs`
-  const support = JSON.stringify(`${import.meta.dirname}/../support`)
-  buildSync({
+  await build({
     entryPoints: [`${import.meta.dirname}/inside.ts`],
     outfile,
     bundle: true,
     platform: 'node',
     format: 'esm',
-    define: { 'import.meta.dirname': support },
+    plugins: [keepFolders],
   })
   return outfile
 }
 
 beforeAll(async () => {
-  const { stdout, stderr } = await runInGuest(`PODWIRE_BIN_DIR=${binDir()} exec ${process.execPath} ${bundle()}`)
+  const script = await bundle()
+  const { stdout, stderr } = await runInGuest(`PODWIRE_BIN_DIR=${binDir()} exec ${process.execPath} ${script}`)
   for (const line of stdout.split('\n').filter(Boolean)) {
     const verdict: Verdict = JSON.parse(line)
     verdicts.set(verdict.name, verdict)
