@@ -129,6 +129,18 @@ const refuseOtherKind = (fact: LinkFact, found: Link): void => {
   )
 }
 
+/** A MAC that is set again, though the same, costs the link all its neighbours (NETDEV_CHANGEADDR): only what differs is
+ *  set. */
+const changeSettings = (fact: LinkFact, found: Link, kernel: Kernel): void => {
+  const wanted = Object.entries(netlinkSettings(fact, kernel))
+  const changed = wanted.filter(([key, want]) => want !== undefined && found[key as keyof LinkSettings] !== want)
+  if (changed.length === 0) return
+  const words = Object.fromEntries(changed.map(([key]) => [key, fact.settings[key as keyof Settings]]))
+  kernel
+    .route(fact.ns)
+    .request(() => `ip link set ${fact.name}${renderSettings(words)}`, setLink(fact.name, Object.fromEntries(changed)))
+}
+
 /** Neither its addresses nor what leads over it is lost when only settings differ. */
 const ensureOwn = (fact: LinkFact, kernel: Kernel): boolean => {
   const found = getLink(kernel.route(fact.ns), fact.name)
@@ -137,9 +149,7 @@ const ensureOwn = (fact: LinkFact, kernel: Kernel): boolean => {
     create(fact, kernel)
     return true
   }
-  const { ns, name, settings } = fact
-  if (driftOfSettings(fact, found, kernel) !== undefined)
-    kernel.route(ns).request(() => render(fact), setLink(name, netlinkSettings({ ns, settings }, kernel)))
+  changeSettings(fact, found, kernel)
   return false
 }
 
