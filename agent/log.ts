@@ -1,7 +1,7 @@
 /** The agent's log, on stderr: a JSON object a line (pino), or the same for people. Every line is something an operator can
  *  act on or will want to know later; nothing is logged for each peer of a large change, and no secret ever. */
 import { writeSync } from 'node:fs'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import type { Options } from './options.ts'
 
 export type Log = Logger
@@ -26,8 +26,9 @@ const write = (text: string): void => {
   }
 }
 
-export const openLog = ({ logLevel, logFormat }: Pick<Options, 'logLevel' | 'logFormat'>): Log =>
-  pino(
+export const openLog = async ({ logLevel, logFormat }: Pick<Options, 'logLevel' | 'logFormat'>): Promise<Log> => {
+  const { pino } = await import('pino')
+  return pino(
     {
       level: logLevel,
       base: null,
@@ -36,6 +37,7 @@ export const openLog = ({ logLevel, logFormat }: Pick<Options, 'logLevel' | 'log
     },
     { write: (line: string) => write(logFormat === 'text' ? asText(line) : line) },
   )
+}
 
 /** What went wrong, in one line. */
 export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

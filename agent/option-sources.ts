@@ -42,9 +42,16 @@ export const flagLayer = (flags: Flags): OptionLayer => {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** Variables that flannel reads under names of their own (pkg/backend/wireguard, pkg/subnet/kube). */
+const OTHER_NAMES: Readonly<Record<string, string | undefined>> = {
+  'wireguard-key-file': 'WIREGUARD_KEY_FILE',
+  'kube-node-name': 'NODE_NAME',
+}
+
 /** A variable that is empty is not set, as for flannel. @throws DecodeError naming the variable */
 export const environmentLayer = (prefix: 'PODWIRE' | 'FLANNELD', environment: Environment): OptionLayer => {
-  const nameOf = (key: string): string => variableOf(prefix, key)
+  const nameOf = (key: string): string =>
+    (prefix === 'FLANNELD' ? OTHER_NAMES[key] : undefined) ?? variableOf(prefix, key)
   const values = OPTION_TABLE.flatMap((spec): [string, OptionValue][] => {
     const text = environment[nameOf(spec.key)] ?? ''
     return text === '' ? [] : [[spec.key, parseText(spec, text, nameOf(spec.key))]]

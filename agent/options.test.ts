@@ -61,7 +61,7 @@ test.each([
   [{ 'public-ip': '2001:db8::1' }, {}, {}, '--public-ip: "2001:db8::1" is not an IPv4 address'],
   [{ 'public-ipv6': '10.0.0.1' }, {}, {}, '--public-ipv6: "10.0.0.1" is not an IPv6 address'],
   [{ 'healthz-ip': 'localhost' }, {}, {}, '--healthz-ip: "localhost" is not an IP address'],
-  [{ 'iface-regex': ['('] }, {}, {}, '--iface-regex: "(" is no regular expression'],
+  [{ 'iface-regex': ['('] }, {}, {}, '--iface-regex: "(" is not a regular expression'],
   [
     { store: 'etcd', 'kube-subnet-mgr': true },
     {},

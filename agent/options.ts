@@ -5,6 +5,7 @@ import { type Family, familyOf, readIp } from '../addr/ip.ts'
 import type { JsonObject } from '../cni/plugin.ts'
 import { requireSchema } from '../cni/schema.ts'
 import { schema } from '../conf/generated/agent.js'
+import { parsePattern } from '../overlay/pattern.ts'
 import type { OptionLayer } from './option-sources.ts'
 import { OPTION_TABLE, type OptionSpec, type OptionValue, propertyOf } from './option-table.ts'
 
@@ -100,12 +101,7 @@ const requireAddress = ({ spec, value, source }: Setting): void => {
 
 const requirePatterns = ({ spec, value, source }: Setting): void => {
   if (spec.key !== 'iface-regex' || !Array.isArray(value)) return
-  for (const pattern of value as readonly string[])
-    try {
-      new RegExp(pattern)
-    } catch (error) {
-      throw new DecodeError(source, `${quote(pattern)} is no regular expression: ${String(error)}`)
-    }
+  for (const pattern of value as readonly string[]) parsePattern(pattern, source)
 }
 
 type ByKey = ReadonlyMap<string, Setting>

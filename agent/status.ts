@@ -78,6 +78,8 @@ export interface AgentStatus {
   /** Why a newer network configuration is not in force. */
   readonly netConfRefused?: string
   readonly underlay?: Underlay
+  /** Why it cannot be found at present; the one before stays in force. */
+  readonly underlayTrouble?: string
   /** Names of the overlay's links. */
   readonly devices: readonly string[]
   readonly lease?: LeaseStatus

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import type { Entry } from '../cni/entry.ts'
 import { failureOf } from '../cni/failure.ts'
+import { agentCommand } from './agent.ts'
 import { gcCommand } from './gc.ts'
 import { installCommand } from './install.ts'
 import { planCommand } from './plan.ts'
@@ -36,6 +37,7 @@ const programOf = (plugins: Plugins): Command => {
     runCommand(),
     planCommand(plugins),
     gcCommand(),
+    agentCommand(),
     versionCommand(plugins),
   ]
   for (const command of commands) program.addCommand(command)

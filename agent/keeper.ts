@@ -1,0 +1,129 @@
+/** Keeps the kernel as planned: peers come and go by what changes for them alone; everything else by a pass over the whole. */
+import { identityOf } from '../kernel/identity.ts'
+import type { Plan } from '../kernel/plan.ts'
+import type { Outcome, Scope } from '../kernel/reconcile.ts'
+import { type Admission, type AdmissionChange, makeAdmission } from '../overlay/admission.ts'
+import type { Lease } from '../overlay/lease.ts'
+import type { OverlayNode } from '../overlay/planner.ts'
+import { plannerOf } from '../overlay/planners.ts'
+import { basePlan } from './base-plan.ts'
+import { type Desired, openDesired } from './desired.ts'
+import type { Leases } from './leases.ts'
+import type { Log } from './log.ts'
+import type { Options } from './options.ts'
+import type { Reconciler } from './reconciler.ts'
+import type { LeaseEvent } from './store/store.ts'
+
+export interface Keeper {
+  /** A pass over the whole kernel. */
+  readonly full: (node: OverlayNode) => Outcome
+  /** Takes in what has changed in the store; `flush` brings it to the kernel. */
+  readonly note: (event: LeaseEvent) => void
+  readonly flush: () => void
+  /** Undefined before the first pass. */
+  readonly desired: () => Desired | undefined
+  readonly admission: () => Admission | undefined
+}
+
+export interface KeeperParts {
+  readonly options: Options
+  readonly log: Log
+  readonly reconciler: Reconciler
+  readonly leases: Leases
+  /** Links of an earlier agent's overlay. */
+  readonly earlierDevices: readonly string[]
+}
+
+/** Nothing is ours: what is there and not planned stays. */
+const NOTHING: Scope = { devices: [], carriers: [], networks: [] }
+
+const union = <T>(...lists: readonly (readonly T[])[]): readonly T[] => [...new Set(lists.flat())]
+
+const merge = (a: Scope, b: Scope): Scope => ({
+  devices: union(a.devices, b.devices),
+  carriers: union(a.carriers, b.carriers),
+  networks: union(a.networks, b.networks),
+})
+
+const change = (admission: Admission, event: LeaseEvent): AdmissionChange => {
+  switch (event.kind) {
+    case 'set':
+      return admission.set(event.lease)
+    case 'invalid':
+      return admission.invalid(event.key, event.why)
+    case 'gone':
+      return admission.remove(event.key)
+    default:
+      return admission.all(event.leases, event.invalid)
+  }
+}
+
+export const openKeeper = ({ options, log, reconciler, leases, earlierDevices }: KeeperParts): Keeper => {
+  let current: { readonly desired: Desired; readonly admission: Admission; readonly text: string } | undefined
+  const dirty = new Map<string, Lease | undefined>()
+  /** What an earlier plan had that this one does not: looked at until a pass went well. */
+  let left: Scope = { ...NOTHING, devices: earlierDevices }
+
+  const logRejected = (key: string): void => {
+    const why = current?.admission.rejected.get(key)
+    if (why !== undefined) log.warn({ key, why }, 'a lease in the store is not believed and not programmed')
+  }
+
+  const rebuild = (node: OverlayNode, text: string): Plan => {
+    const planner = plannerOf(node.conf.backend)
+    const admission = makeAdmission({ node, anyLength: options.store === 'kubernetes' })
+    const desired = openDesired(node, planner.scope(node), basePlan(node, options))
+    admission.all(leases.all(), leases.invalid)
+    for (const lease of admission.admitted.values()) desired.put(lease.key, planner.peer(node, lease))
+    const before = current
+    current = { desired, admission, text }
+    dirty.clear()
+    for (const [key, why] of admission.rejected) if (before?.admission.rejected.get(key) !== why) logRejected(key)
+    if (before === undefined) return []
+    left = merge(left, before.desired.scope)
+    return before.desired.plan()
+  }
+
+  const full = (node: OverlayNode): Outcome => {
+    const text = JSON.stringify(node)
+    const isNew = current?.text !== text
+    const before = isNew ? rebuild(node, text) : []
+    flush()
+    const { desired } = current as NonNullable<typeof current>
+    const mayRemove = leases.isKnown()
+    if (before.length > 0) reconciler.transit(gone(before, desired), [])
+    const outcome = reconciler.resync(desired.plan(), mayRemove ? merge(desired.scope, left) : NOTHING, !isNew)
+    if (mayRemove && outcome.failures.length === 0) left = NOTHING
+    return outcome
+  }
+
+  const note = (event: LeaseEvent): void => {
+    leases.apply(event)
+    if (current === undefined) return
+    const { admitted, withdrawn } = change(current.admission, event)
+    for (const key of withdrawn) dirty.set(key, undefined)
+    for (const lease of admitted) dirty.set(lease.key, lease)
+    if (event.kind === 'all') for (const key of current.admission.rejected.keys()) logRejected(key)
+    else logRejected(event.kind === 'set' ? event.lease.key : event.key)
+  }
+
+  const flush = (): void => {
+    if (current === undefined || dirty.size === 0) return
+    const { desired } = current
+    const planner = plannerOf(desired.node.conf.backend)
+    const [before, after]: [Plan[], Plan[]] = [[], []]
+    for (const [key, lease] of dirty) {
+      const plan = lease === undefined ? undefined : planner.peer(desired.node, lease)
+      before.push(desired.put(key, plan))
+      after.push(plan ?? [])
+    }
+    dirty.clear()
+    reconciler.transit(before.flat(), after.flat())
+  }
+
+  return { full, note, flush, desired: () => current?.desired, admission: () => current?.admission }
+}
+
+/** Facts of `before` whose identity the new plan does not have. */
+const gone = (before: Plan, desired: Desired): Plan =>
+  before.filter((fact) => desired.fact(identityOf(fact)) === undefined)

@@ -1,0 +1,38 @@
+/** What an agent knows at present. Its tasks write it, status and health read it; nothing else is shared between them. */
+import type { OwnLease } from '../overlay/claim.ts'
+import type { NetConf } from '../overlay/net-conf.ts'
+import type { Site } from '../overlay/planner.ts'
+import type { Trouble } from './retry.ts'
+
+export interface Knowledge {
+  readonly started: number
+  /** In force, with the text it was read from. */
+  netConf?: { readonly text: string; readonly conf: NetConf }
+  /** Why a newer text is not in force. */
+  netConfRefused?: string
+  site?: Site
+  /** Why the underlay cannot be found, or why one before it stays in force. */
+  siteTrouble?: string
+  /** With the configuration it was acquired for. */
+  own?: { readonly own: OwnLease; readonly conf: NetConf }
+  isWatching: boolean
+  /** Ms since the epoch. */
+  lastEvent?: number
+  /** By what is tried. */
+  readonly troubles: Map<string, Trouble>
+  /** A pass with all leases has been made. */
+  isSettled: boolean
+  /** Why subnet.env is not as it should be; undefined once it is. */
+  subnetFileTrouble?: string
+  /** Ms since the epoch: the loop was alive then. */
+  lastTurn: number
+}
+
+export const openKnowledge = (): Knowledge => ({
+  started: Date.now(),
+  isWatching: false,
+  troubles: new Map(),
+  isSettled: false,
+  subnetFileTrouble: 'it has not been written yet',
+  lastTurn: Date.now(),
+})

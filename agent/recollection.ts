@@ -1,0 +1,70 @@
+/** Keeps the memory on disk as it should be read after a restart; late, so that a burst of changes is one write. */
+import type { Keeper } from './keeper.ts'
+import type { Knowledge } from './knowledge.ts'
+import type { Leases } from './leases.ts'
+import { type Log, wordsOf } from './log.ts'
+import { type Memory, writeMemory } from './memory.ts'
+import type { Options } from './options.ts'
+
+export interface Recollection {
+  /** Something changed. */
+  readonly writeLater: () => void
+  /** What was put off. */
+  readonly writeNow: () => void
+}
+
+const LATER_MS = 3000
+
+/** Which store a memory is of. */
+export const storeName = ({ store, storeDir, etcdEndpoints, etcdPrefix, kubeApiUrl }: Options): string =>
+  ({ file: `file ${storeDir}`, etcd: `etcd ${etcdEndpoints} ${etcdPrefix}`, kubernetes: `kubernetes ${kubeApiUrl}` })[
+    store
+  ]
+
+export interface RecollectionParts {
+  readonly know: Knowledge
+  readonly leases: Leases
+  readonly keeper: Keeper
+  readonly options: Options
+  readonly log: Log
+}
+
+export const openRecollection = ({ know, leases, keeper, options, log }: RecollectionParts): Recollection => {
+  let timer: NodeJS.Timeout | undefined
+  const memoryNow = (): Memory | undefined => {
+    const desired = keeper.desired()
+    if (know.netConf === undefined || know.own === undefined || desired === undefined || !leases.isKnown())
+      return undefined
+    const { text } = know.netConf
+    const { own } = know.own
+    return {
+      form: 1,
+      store: storeName(options),
+      netConf: text,
+      own,
+      peers: leases.all(),
+      devices: desired.scope.devices,
+    }
+  }
+  const writeNow = (): void => {
+    if (timer === undefined) return
+    clearTimeout(timer)
+    timer = undefined
+    const memory = memoryNow()
+    if (memory === undefined) return
+    try {
+      writeMemory(options.stateDir, memory)
+    } catch (error) {
+      log.warn(
+        { error: wordsOf(error) },
+        `${options.stateDir} cannot be written: after a reboot the agent knows nothing of its lease and peers`,
+      )
+    }
+  }
+  return {
+    writeNow,
+    writeLater: () => {
+      timer ??= setTimeout(writeNow, LATER_MS).unref()
+    },
+  }
+}
