@@ -10,6 +10,7 @@ import { linkSettingsOperations } from './link-settings.ts'
 import { neighOperations } from './neigh.ts'
 import { nftOperations } from './nft.ts'
 import { nftTableOperations } from './nft-whole.ts'
+import { offloadOperations } from './offload.ts'
 import type { Fact, Operations } from './plan.ts'
 import { qdiscOperations } from './qdisc.ts'
 import { routeOperations } from './route.ts'
@@ -34,6 +35,7 @@ const OPERATIONS: Table = {
   filter: filterOperations,
   iptables: iptablesOperations,
   'firewalld-source': firewalldOperations,
+  offload: offloadOperations,
   nft: nftOperations,
   'nft-table': nftTableOperations,
   wireguard: wireguardOperations,

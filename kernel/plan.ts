@@ -13,6 +13,7 @@ import type { LinkSettingsFact } from './link-settings.ts'
 import type { NeighFact } from './neigh.ts'
 import type { NftFact } from './nft.ts'
 import type { NftTableFact } from './nft-whole.ts'
+import type { OffloadFact } from './offload.ts'
 import type { QdiscFact } from './qdisc.ts'
 import type { RouteFact } from './route.ts'
 import type { SettleFact } from './settle.ts'
@@ -39,6 +40,7 @@ export type Fact =
   | QdiscFact
   | FilterFact
   | FirewalldSourceFact
+  | OffloadFact
   | WireguardFact
   | WireguardPeerFact
 
