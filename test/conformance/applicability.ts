@@ -2,12 +2,26 @@
  *  version that is not here is not run and not printed. */
 import { isAtLeast, VERSIONS, type Version } from './version.ts'
 
-const ALL = ['loopback', 'bridge', 'ptp', 'portmap', 'firewall', 'bandwidth', 'tuning', 'host-local', 'static'] as const
+const ALL = [
+  'loopback',
+  'bridge',
+  'ptp',
+  'flannel',
+  'portmap',
+  'firewall',
+  'bandwidth',
+  'tuning',
+  'host-local',
+  'static',
+] as const
 type PluginName = (typeof ALL)[number]
 
 const CHAINED: readonly PluginName[] = ['portmap', 'firewall', 'bandwidth', 'tuning']
 const DELEGATING: readonly PluginName[] = ['bridge', 'ptp']
-const STATEFUL: readonly PluginName[] = [...DELEGATING, ...CHAINED, 'host-local']
+/** Delegate the attachment itself, with a configuration of their own. */
+const OVERLAY: readonly PluginName[] = ['flannel']
+const ATTACHING: readonly PluginName[] = [...DELEGATING, ...OVERLAY]
+const STATEFUL: readonly PluginName[] = [...ATTACHING, ...CHAINED, 'host-local']
 
 interface Rule {
   readonly plugins: readonly PluginName[]
@@ -33,30 +47,30 @@ export const RULES: Readonly<Record<number, Rule>> = {
   7: EVERYTHING,
   8: EVERYTHING,
   9: EVERYTHING,
-  10: { plugins: DELEGATING, why: 'the others create no interface in the pod' },
-  11: { plugins: [...DELEGATING, 'host-local'], why: 'the others hold no address' },
+  10: { plugins: ATTACHING, why: 'the others create no interface in the pod' },
+  11: { plugins: [...ATTACHING, 'host-local'], why: 'the others hold no address' },
   12: { plugins: ['loopback', ...CHAINED], why: 'the others begin a chain' },
   13: { plugins: CHAINED, why: 'the others need no prevResult' },
   14: EVERYTHING,
   15: EVERYTHING,
   16: EVERYTHING,
   17: EVERYTHING,
-  18: { plugins: [...DELEGATING, 'tuning', 'host-local'], why: 'the others keep no files, nor does their IPAM' },
+  18: { plugins: [...ATTACHING, 'tuning', 'host-local'], why: 'the others keep no files, nor does their IPAM' },
   19: { plugins: STATEFUL, why: 'loopback and static have nothing to release' },
-  20: { plugins: DELEGATING, why: 'the others have no delegate' },
+  20: { plugins: DELEGATING, why: 'the others have no delegate, or one that made everything' },
   21: { ...EVERYTHING, since: CHECKING },
   22: { ...EVERYTHING, since: CHECKING },
-  23: { plugins: DELEGATING, since: CHECKING, why: 'the others answer for no address of the pod' },
-  24: { plugins: [...DELEGATING, ...CHAINED], since: CHECKING, why: 'loopback and IPAM can check without' },
+  23: { plugins: ATTACHING, since: CHECKING, why: 'the others answer for no address of the pod' },
+  24: { plugins: [...ATTACHING, ...CHAINED], since: CHECKING, why: 'loopback and IPAM can check without' },
   25: { ...EVERYTHING, since: COLLECTING },
   26: { plugins: STATEFUL, since: COLLECTING, why: 'loopback and static have nothing to collect' },
-  27: { plugins: DELEGATING, since: COLLECTING, why: 'the others have no delegate' },
+  27: { plugins: DELEGATING, since: COLLECTING, why: 'the others have no delegate, or make its configuration' },
   28: { ...EVERYTHING, since: COLLECTING },
   29: { ...EVERYTHING, since: COLLECTING },
   30: { plugins: ['host-local'], since: COLLECTING, why: 'the others hold no reservation' },
-  31: { plugins: DELEGATING, since: COLLECTING, why: 'the others have one thing to collect from' },
-  32: { plugins: DELEGATING, why: 'the others have no delegate' },
-  33: { plugins: DELEGATING, why: 'the others have no delegate' },
+  31: { plugins: ATTACHING, since: COLLECTING, why: 'the others have one thing to collect from' },
+  32: { plugins: DELEGATING, why: 'the others have no delegate, or make its configuration' },
+  33: { plugins: ATTACHING, why: 'the others have no delegate' },
   34: EVERYTHING,
   35: { plugins: ['bridge', 'tuning', 'static'], why: 'the others read nothing from both; host-local takes both' },
   36: { ...EVERYTHING, versions: LOAD },
@@ -65,7 +79,7 @@ export const RULES: Readonly<Record<number, Rule>> = {
   39: { plugins: STATEFUL, versions: LOAD, why: 'loopback and static change nothing that DEL must undo' },
   40: { plugins: STATEFUL, versions: LOAD, why: 'loopback has one interface, static nothing to keep apart' },
   41: EVERYTHING,
-  42: { plugins: DELEGATING, why: 'the others have no delegate' },
+  42: { plugins: ATTACHING, why: 'the others have no delegate' },
   43: EVERYTHING,
 }
 

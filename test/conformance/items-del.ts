@@ -48,7 +48,8 @@ const wiped = async (trial: Trial): Promise<void> => {
   await trial.warm()
   const before = await trial.state()
   const attachment = await trial.attached()
-  for (const folder of ['ipam', 'tuning']) rmSync(`${trial.bed.folder}/${folder}`, { recursive: true, force: true })
+  for (const folder of ['ipam', 'tuning', 'flannel'])
+    rmSync(`${trial.bed.folder}/${folder}`, { recursive: true, force: true })
   succeeded('DEL with the state folder gone', await trial.call('DEL', attachment))
   await trial.unplug(attachment)
   same('DEL with the state folder gone leaves', before, await trial.state())
@@ -57,6 +58,7 @@ const wiped = async (trial: Trial): Promise<void> => {
 /** What an operator changed while the pod was running. */
 const CHANGED: Readonly<Record<string, (trial: Trial) => Json>> = {
   bridge: ({ bed }) => ({ bridge: 'other0', isGateway: false, ipam: hostLocalIn(bed, '10.99.0.0/24') }),
+  flannel: ({ bed }) => ({ subnetFile: `${bed.folder}/.none.env`, delegate: { bridge: 'other0' } }),
   ptp: ({ bed }) => ({ mtu: 1300, ipam: hostLocalIn(bed, '10.99.0.0/24') }),
   portmap: () => ({ runtimeConfig: undefined }),
   firewall: () => ({ ingressPolicy: 'same-bridge' }),

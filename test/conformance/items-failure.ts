@@ -1,5 +1,4 @@
 /** Items 10, 11, 13: an ADD that fails leaves the node as it was. */
-import type { Bed } from './bed.ts'
 import { each, type Item } from './item.ts'
 import { refused, same, succeeded } from './outcome.ts'
 import { hostLocalIn } from './profile-main.ts'
@@ -19,7 +18,7 @@ const existingInterface = async (trial: Trial): Promise<void> => {
 interface Failure {
   readonly what: string
   readonly plugins: readonly string[]
-  readonly conf: (bed: Bed) => Json
+  readonly conf: (trial: Trial) => Json
   /** Run in the node before ADD. */
   readonly script?: string
 }
@@ -27,43 +26,46 @@ interface Failure {
 const UNREACHABLE = [{ dst: '198.51.100.0/24', gw: '203.0.113.77' }]
 /** A pool of one address, which the harness takes first. */
 const SINGLE = [{ subnet: 'fd88::/125', rangeStart: 'fd88::2', rangeEnd: 'fd88::2' }]
-const exhausted = (bed: Bed): Json => ({
-  ipam: { ...hostLocalIn(bed), ranges: [[{ subnet: '10.77.0.0/24' }], SINGLE] },
-})
+const exhausted = ({ bed, profile }: Trial): Json =>
+  profile.smallPool?.(bed) ?? { ipam: { ...hostLocalIn(bed), ranges: [[{ subnet: '10.77.0.0/24' }], SINGLE] } }
+
+/** Keys of the plugin that makes the attachment. */
+const ofAttaching = ({ profile }: Trial, keys: Json): Json => (profile.delegates === true ? { delegate: keys } : keys)
 
 const FAILURES: readonly Failure[] = [
   {
     what: 'a route that the kernel refuses (after link, IPAM, address)',
-    plugins: ['bridge', 'ptp'],
-    conf: (bed) => ({ ipam: { ...hostLocalIn(bed), routes: UNREACHABLE } }),
+    plugins: ['bridge', 'ptp', 'flannel'],
+    conf: ({ bed }) => ({ ipam: { ...hostLocalIn(bed), routes: UNREACHABLE } }),
   },
   {
     what: 'a bridge with another address (after link, IPAM)',
-    plugins: ['bridge'],
-    conf: () => ({ bridge: 'pwbr5' }),
+    plugins: ['bridge', 'flannel'],
+    conf: (trial) => ofAttaching(trial, { bridge: 'pwbr5', isGateway: true }),
     script:
       'ip link add pwbr5 type bridge; ip addr add 10.99.0.1/24 dev pwbr5; ip link set pwbr5 up; echo 0 > /proc/sys/net/ipv6/conf/pwbr5/accept_ra',
   },
   {
     what: 'a bridge that is no bridge (before link)',
-    plugins: ['bridge'],
-    conf: () => ({ bridge: 'pwnone' }),
+    plugins: ['bridge', 'flannel'],
+    conf: (trial) => ofAttaching(trial, { bridge: 'pwnone' }),
     script: 'ip link add pwnone type veth peer name pwnone2',
   },
-  { what: 'the second range exhausted', plugins: ['bridge', 'ptp', 'host-local'], conf: exhausted },
+  { what: 'a range exhausted', plugins: ['bridge', 'ptp', 'flannel', 'host-local'], conf: exhausted },
 ]
 
 const failedAdd = async (trial: Trial): Promise<void> => {
   await trial.warm()
   const first = await trial.attachment()
-  const taking = { plugin: 'host-local', conf: exhausted(trial.bed) }
-  succeeded('host-local ADD that takes the only address', await trial.call('ADD', first, taking))
+  const { plugin, delegates } = trial.profile
+  const taking = { plugin: delegates === true ? plugin : 'host-local', conf: exhausted(trial) }
+  succeeded('ADD that takes the only address', await trial.call('ADD', first, taking))
   const failures = FAILURES.filter(({ plugins }) => plugins.includes(trial.profile.plugin))
   await each(failures, async ({ what, conf, script }) => {
     const attachment = await trial.attachment()
     if (script !== undefined) await trial.bed.shell(script)
     const before = await trial.state()
-    refused(`ADD with ${what}`, await trial.call('ADD', attachment, { conf: conf(trial.bed) }))
+    refused(`ADD with ${what}`, await trial.call('ADD', attachment, { conf: conf(trial) }))
     same(`ADD that failed for ${what} leaves`, before, await trial.state())
   })
 }

@@ -17,7 +17,8 @@ const unavailableDelegate = async (trial: Trial): Promise<void> => {
 }
 
 const exhaustedPool = async (trial: Trial): Promise<void> => {
-  const conf = { ipam: { ...hostLocalIn(trial.bed), ranges: SINGLE }, isGateway: false }
+  const { smallPool } = trial.profile
+  const conf = smallPool?.(trial.bed) ?? { ipam: { ...hostLocalIn(trial.bed), ranges: SINGLE }, isGateway: false }
   const attachment = await trial.attachment()
   succeeded('STATUS with a free address', await trial.call('STATUS', attachment, { conf }))
   await trial.add(attachment, { conf })
@@ -26,7 +27,8 @@ const exhaustedPool = async (trial: Trial): Promise<void> => {
 
 const status = async (trial: Trial): Promise<void> => {
   succeeded('STATUS', await trial.call('STATUS', await trial.attachment()))
-  const hasPool = JSON.stringify(trial.profile.conf(trial.bed, 0)).includes('host-local')
+  const { conf, smallPool } = trial.profile
+  const hasPool = smallPool !== undefined || JSON.stringify(conf(trial.bed, 0)).includes('host-local')
   const cases = [
     ...(trial.profile.kind === 'main' && hasPool ? [unavailableDelegate] : []),
     ...(hasPool ? [exhaustedPool] : []),

@@ -4,6 +4,7 @@ import type { Bed, Pod } from './bed.ts'
 import { CHAINED } from './profile-chained.ts'
 import { IPAM } from './profile-ipam.ts'
 import { MAIN } from './profile-main.ts'
+import { OVERLAY } from './profile-overlay.ts'
 import type { State } from './state.ts'
 import type { Facts, Json, Version } from './version.ts'
 
@@ -32,6 +33,8 @@ export interface Drift {
 export interface Profile {
   readonly plugin: string
   readonly kind: 'main' | 'chained' | 'ipam'
+  /** It has another plugin make the attachment, with a configuration of its own making. */
+  readonly delegates?: true
   /** The oldest version it takes. */
   readonly since: Version
   /** Its keys, for the attachment numbered `index`. */
@@ -39,6 +42,8 @@ export interface Profile {
   /** Keys with a value that is refused. */
   readonly wrong: Json
   readonly drifts: readonly Drift[]
+  /** Keys by which one of its pools has one address, when it is not `ipam` that says so. */
+  readonly smallPool?: (bed: Bed) => Json
   /** Keys of a second network beside the first. */
   readonly otherNetwork?: (bed: Bed) => Json
   /** Once per node. */
@@ -47,4 +52,4 @@ export interface Profile {
   readonly prepare?: (bed: Bed, version: Version, pod: Pod, ifName: string, index: number) => Promise<Json>
 }
 
-export const PROFILES: readonly Profile[] = [...MAIN, ...CHAINED, ...IPAM]
+export const PROFILES: readonly Profile[] = [...MAIN, ...OVERLAY, ...CHAINED, ...IPAM]
