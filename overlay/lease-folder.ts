@@ -105,9 +105,9 @@ const fileTextOf = ({ lease, expires }: OwnLease): string => {
 /** Makes `subnets` where it is missing. @throws StoreError */
 export const makeFolder = (folder: string): void => {
   const path = subnetsFolder(folder)
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 })
+    const isThere = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+    if (!isThere) mkdirSync(path, { recursive: true, mode: 0o755 })
   } catch (error) {
     throw folderError(path, 'make', error)
   }
