@@ -13,7 +13,7 @@ import type { Options } from './options.ts'
 import { openReconciler } from './reconciler.ts'
 import { openReport, type Report } from './report.ts'
 import { closeServer, servePort, serveSocket } from './server.ts'
-import { openFileStore } from './store/file.ts'
+import { openStore } from './store/open.ts'
 import type { LeaseStore } from './store/store.ts'
 
 export interface AgentStart {
@@ -103,7 +103,7 @@ export const runAgent = async (start: AgentStart): Promise<number> => {
   log.info({ version: start.version, store: options.store }, 'the agent starts')
   const kernel = openKernel('')
   try {
-    const store = openFileStore({ folder: options.storeDir })
+    const store = await openStore(options)
     try {
       return await work({ start, log, kernel, store })
     } finally {

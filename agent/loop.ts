@@ -3,8 +3,11 @@
 
 import type { Kernel } from '../kernel/kernel.ts'
 import { type KernelEvent, watchKernel } from '../kernel/monitor.ts'
+import type { Plan } from '../kernel/plan.ts'
+import type { Outcome } from '../kernel/reconcile.ts'
 import type { OwnLease } from '../overlay/claim.ts'
 import { StoreError } from '../overlay/store-error.ts'
+import { adviceFor, removeUnplannedTable } from './advice.ts'
 import { openAlarm } from './alarm.ts'
 import { openBackoff } from './backoff.ts'
 import { isConcern } from './concern.ts'
@@ -13,7 +16,7 @@ import type { Knowledge } from './knowledge.ts'
 import { holdLease } from './lease-task.ts'
 import type { Leases } from './leases.ts'
 import { linksOf, NO_LINKS } from './links.ts'
-import type { Log } from './log.ts'
+import { type Log, wordsOf } from './log.ts'
 import type { Memory } from './memory.ts'
 import type { Metrics } from './metrics.ts'
 import { followNetConf } from './net-conf-task.ts'
@@ -53,19 +56,39 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
   const recollection = openRecollection({ know, leases, keeper, options, log })
   const [netConfAlarm, leaseAlarm, failureBackoff] = [openAlarm(), openAlarm(), openBackoff(1000, 60_000)]
   let links = NO_LINKS
-  let isRemembering = false
+  let [isRemembering, isAdvised] = [false, false]
   let settled: () => void = () => undefined
 
+  /** Once: what others have there does not come by itself. */
+  const advise = (base: Plan): void => {
+    isAdvised = true
+    removeUnplannedTable(base, kernel)
+    for (const line of adviceFor(options, kernel)) log.warn(line)
+  }
+
+  /** Undefined while too little is known, and when the kernel could not be read. */
+  const pass = (): Outcome | undefined => {
+    try {
+      if (surroundings.look()) leaseAlarm.ring()
+      return makePass({ know, options, kernel, log, leases, keeper, isRemembering: () => isRemembering })
+    } catch (error) {
+      log.error({ error: wordsOf(error) }, 'the kernel cannot be brought to the plan; it is tried again')
+      schedule.passIn(failureBackoff.next())
+      return undefined
+    }
+  }
+
   const turn = (): void => {
-    if (surroundings.look()) leaseAlarm.ring()
-    const outcome = makePass({ know, options, kernel, log, leases, keeper, isRemembering: () => isRemembering })
+    const outcome = pass()
     know.lastTurn = Date.now()
     const desired = keeper.desired()
     if (outcome === undefined || desired === undefined) return
     links = linksOf(desired, kernel)
     if (outcome.failures.length === 0) failureBackoff.reset()
     else schedule.passIn(failureBackoff.next())
-    if (know.isSettled) settled()
+    if (!know.isSettled) return
+    settled()
+    if (!isAdvised) advise(desired.base)
   }
 
   const schedule = openSchedule({

@@ -18,7 +18,7 @@ export interface Memory {
   readonly devices: readonly string[]
 }
 
-const memoryFile = (stateDir: string): string => `${stateDir}/memory.json`
+export const memoryFile = (stateDir: string): string => `${stateDir}/memory.json`
 
 const isMemory = (json: unknown): json is Memory =>
   typeof json === 'object' &&

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander'
 import { environmentLayer, type Flags, fileLayer, flagLayer, unknownVariables } from '../agent/option-sources.ts'
 import { OPTION_TABLE, type OptionSpec } from '../agent/option-table.ts'
-import { optionsOf, type Setting, settingsOf } from '../agent/options.ts'
+import { type Options, optionsOf, type Setting, settingsOf } from '../agent/options.ts'
 import { settingRows, settingsJson } from '../agent/options-text.ts'
 import { CniError, ERR_IO } from '../cni/error.ts'
 import { failureOf } from '../cni/failure.ts'
@@ -62,11 +62,25 @@ const printConfig = (settings: readonly Setting[], { json = false }: Actions): v
 const warnings = (): readonly string[] =>
   unknownVariables(process.env).map((name) => `the variable ${name} is no option of podwire agent`)
 
+const clean = async (options: Options): Promise<number> => {
+  const { cleanUp } = await import('../agent/cleanup.ts')
+  const { done, left } = cleanUp(options)
+  process.stdout.write(done.length === 0 ? 'There is nothing of the overlay on this node.\n' : `${done.join('\n')}\n`)
+  process.stderr.write(left.map((line) => `${line}\n`).join(''))
+  return left.length === 0 ? 0 : 1
+}
+
 const act = async (command: Command, actions: Actions): Promise<number> => {
   const settings = settingsFor(command, actions)
   const options = optionsOf(settings)
   if (actions.printConfig === true) {
     printConfig(settings, actions)
+    return 0
+  }
+  if (actions.cleanup === true) return clean(options)
+  if (actions.dryRun === true) {
+    const { previewAgent } = await import('../agent/preview.ts')
+    process.stdout.write(await previewAgent(options))
     return 0
   }
   const { runAgent } = await import('../agent/agent.ts')
@@ -101,6 +115,8 @@ export const agentCommand = (): Command => {
     .option('--print-config', 'print the options in force and where each came from')
     .option('--json', 'with --print-config: as JSON')
     .option('--once', 'bring the kernel to the plan and end; status 1 when a part of it could not be')
+    .option('--dry-run', 'print what would be held in the kernel now, as commands; nothing is written anywhere')
+    .option('--cleanup', 'take everything of the overlay from this node; the lease stays. While no agent runs')
     .addHelpText('after', HELP)
   for (const spec of OPTION_TABLE) command.addOption(flagOf(spec))
   return command.action((actions: Actions) => run(command, actions))
