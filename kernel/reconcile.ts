@@ -12,6 +12,7 @@ import { operationsOf } from './operations.ts'
 import { type Log, type Outcome, openLog } from './outcome.ts'
 import { isOverlayKind, isWithin, type Scope } from './ownership.ts'
 import type { Fact, Plan } from './plan.ts'
+import { isPeer, mendPeers } from './wireguard-bulk.ts'
 
 export { identityOf } from './identity.ts'
 export type { Change, Failure, Outcome } from './outcome.ts'
@@ -87,16 +88,18 @@ const mendEntries = (
 }
 
 /** From whatever the kernel holds to the plan: what is missing or different is mended, what is ours by `scope` and not in
- *  the plan is removed, everything else stays. First links and all that is not an entry, in order, then entries (routes,
- *  neighbours, forwarding entries), which a new link has lost. Safe to be broken off anywhere and begun again.
+ *  the plan is removed, everything else stays. First links and all that there are few of, in order, then peers of WireGuard
+ *  and entries (routes, neighbours, forwarding entries), which a new link has lost. Safe to be broken off anywhere and begun
+ *  again.
  *  @throws NetlinkError when the kernel cannot be read */
 export const resync = (plan: Plan, scope: Scope, kernel: Kernel): Outcome => {
   const log = openLog()
   kernel.indexes.clear()
   removeStaleLinks(plan, scope, kernel, log)
-  for (const fact of plan) if (!isEntry(fact)) attempt(fact, log, () => mendFact(fact, kernel, log))
+  for (const fact of plan) if (!isEntry(fact) && !isPeer(fact)) attempt(fact, log, () => mendFact(fact, kernel, log))
   const links = dumpLinks(kernel.route('node'))
   removeStaleAddresses(plan, scope, links, kernel, log)
+  mendPeers(plan, scope, kernel, log)
   mendEntries(plan.filter(isEntry), scope, links, kernel, log)
   return log.outcome
 }

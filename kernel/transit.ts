@@ -7,6 +7,7 @@ import { leftBy } from './leaving.ts'
 import { operationsOf } from './operations.ts'
 import { type Log, type Outcome, openLog } from './outcome.ts'
 import type { Fact, Plan } from './plan.ts'
+import { isPeer, type PeerSet, writePeers } from './wireguard-bulk.ts'
 
 /** A fact that comes, with the one of its identity that it takes the place of. */
 interface Step {
@@ -73,8 +74,8 @@ const removeAll = (facts: readonly Fact[], kernel: Kernel, log: Log): void =>
     log,
   )
 
-/** A link that was made anew has nothing on it: from there on everything is made, changed or not. */
-const makeAll = (steps: readonly Step[], kernel: Kernel, log: Log): void => {
+/** A link that was made anew has nothing on it: from there on everything is made, changed or not. Returns whether one was. */
+const makeAll = (steps: readonly Step[], kernel: Kernel, log: Log): boolean => {
   let anew = false
   const holds = ({ fact, before }: Step): boolean => !anew && before !== undefined && isSame(before, fact)
   inTurn(
@@ -87,12 +88,20 @@ const makeAll = (steps: readonly Step[], kernel: Kernel, log: Log): void => {
     kernel,
     log,
   )
+  return anew
+}
+
+const setOf = ({ fact, before }: Step, anew: boolean): PeerSet[] => {
+  if (!isPeer(fact)) return []
+  const was = anew || before === undefined || !isPeer(before) ? undefined : before
+  return was !== undefined && isSame(was, fact) ? [] : [{ fact, before: was, why: was ? 'different' : 'new' }]
 }
 
 /** From one plan to the next, without looking at what the kernel holds: what `before` has and `after` does not is removed,
  *  last first; then what is new or has changed is made, in order, a route or an address of a peer in place of its former
- *  value. The cost is that of the two plans: hand over the parts that change, all of them at once, so that what moves from
- *  one part to another is replaced. @throws NetlinkError when the socket fails */
+ *  value; peers of WireGuard last, and those that go after those that come. The cost is that of the two plans: hand over the
+ *  parts that change, all of them at once, so that what moves from one part to another is replaced.
+ *  @throws NetlinkError when the socket fails */
 export const transit = (before: Plan, after: Plan, kernel: Kernel): Outcome => {
   const log = openLog()
   kernel.indexes.clear()
@@ -100,9 +109,14 @@ export const transit = (before: Plan, after: Plan, kernel: Kernel): Outcome => {
   const steps = after.map((fact) => ({ fact, identity: identityOf(fact) }))
   const wanted = new Set(steps.map(({ identity }) => identity))
   const leaving = [...old].filter(([identity]) => !wanted.has(identity)).map(([, fact]) => fact)
-  removeAll(leaving.toReversed(), kernel, log)
-  makeAll(
-    steps.map(({ fact, identity }) => ({ fact, before: old.get(identity) })),
+  removeAll(leaving.filter((fact) => !isPeer(fact)).toReversed(), kernel, log)
+  const all = steps.map(({ fact, identity }) => ({ fact, before: old.get(identity) }))
+  const others = all.filter(({ fact }) => !isPeer(fact))
+  const anew = makeAll(others, kernel, log)
+  const sets = all.flatMap((step) => setOf(step, anew))
+  writePeers(
+    sets,
+    leaving.filter(isPeer).map((fact) => ({ fact, why: 'gone' })),
     kernel,
     log,
   )

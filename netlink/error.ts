@@ -20,6 +20,7 @@ export class NetlinkError extends Error {
   }
 }
 
+export const EPERM = 1
 export const ENOENT = 2
 export const EINTR = 4
 export const EAGAIN = 11

@@ -27,17 +27,17 @@ const hexOf = (messages: readonly Message[]): string =>
     .map((bytes) => bytes.toString('hex', 4, 8) + bytes.toString('hex', 16))
     .join('')
 
-/** A socket on which the family has the number it had in the recordings, and which answers with `messages`. */
-const recorded = (messages: readonly Received[] = [], errno = 0): GenericSocket => ({
-  family: () => 0x20,
-  exchange: () => [],
-  request: (operation) => {
-    if (errno !== 0) throw new NetlinkError(String(operation), errno)
-    return messages
-  },
-  close: () => undefined,
-  port: () => 0,
-})
+/** As much of a socket as is asked here: the family has the number it had in the recordings, and `messages` are the answer. */
+const recorded = (messages: readonly Received[] = [], errno = 0): GenericSocket => {
+  const socket: Partial<GenericSocket> = {
+    family: () => 0x20,
+    request: (operation) => {
+      if (errno !== 0) throw new NetlinkError(String(operation), errno)
+      return messages
+    },
+  }
+  return socket as GenericSocket
+}
 const socket = recorded()
 
 const peer: PeerSettings = {

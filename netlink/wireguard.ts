@@ -108,7 +108,7 @@ const goneAttrs = (publicKey: string): Attr[] => [
 ]
 
 /** An attribute's length is 16 bits: WGDEVICE_A_PEERS ends there. A peer takes at most 128 bytes of it, an allowed IP 40. */
-const PEERS_PER_MESSAGE = 128
+export const PEERS_PER_MESSAGE = 128
 const ALLOWED_IPS_PER_PEER = 8
 
 const chunks = <T>(list: readonly T[], size: number): (readonly T[])[] => {

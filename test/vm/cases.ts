@@ -5,5 +5,12 @@ import type { Cases } from './case.ts'
 import { chainCases } from './chain-cases.ts'
 import { overlayCases } from './overlay-cases.ts'
 import { wireguardCases } from './wireguard-cases.ts'
+import { wireguardFleetCases } from './wireguard-fleet-cases.ts'
 
-export const cases: Cases = { ...bridgeCases, ...chainCases, ...overlayCases, ...wireguardCases }
+export const cases: Cases = {
+  ...bridgeCases,
+  ...chainCases,
+  ...overlayCases,
+  ...wireguardCases,
+  ...wireguardFleetCases,
+}
