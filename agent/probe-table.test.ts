@@ -125,14 +125,14 @@ test('set() of what is known already leaves its result and its turn', () => {
 test('5,000 peers that come at once are spread over the interval', () => {
   const table = makeProbeTable(MINUTE)
   for (let i = 0; i < 5000; i++) table.set(`${i}`, [ip(`10.${i >> 8}.${i & 255}.0`)], 0)
-  const first = pass(table, 0, 20_000, () => 1)
+  const first = pass(table, 0, MINUTE, () => 1)
   expect(new Set(first.map((each) => each.ip)).size).toBe(5000)
-  pass(table, 20_000, 5 * MINUTE, () => 1)
+  pass(table, MINUTE, 5 * MINUTE, () => 1)
   const minute = pass(table, 5 * MINUTE, 6 * MINUTE, () => 1)
   expect(minute).toHaveLength(5000)
   const perTick = new Map<number, number>()
   for (const { at } of minute) perTick.set(at, (perTick.get(at) ?? 0) + 1)
-  expect(Math.max(...perTick.values())).toBeLessThan(60)
+  expect(Math.max(...perTick.values())).toBeLessThan(150)
   expect(table.counts()).toEqual({ probed: 5000, reachable: 5000 })
 })
 

@@ -17,8 +17,9 @@ export interface Reachability {
 export const PATIENCE_MS = 1000
 /** A single probe may be lost: only when as many in a row were is an address called unreachable. */
 export const TRIES = 3
-/** Probes are sent in ticks: answers carry the time at which the kernel took them in, so nobody has to wait for them. */
-export const TICK_MS = 250
+/** Probes are sent and answers read in ticks, which costs half of doing it one by one (measured with 5,000 peers): answers
+ *  carry the time at which the kernel took them in, so nobody has to wait for them. */
+export const TICK_MS = 1000
 /** New addresses probed in one tick at most. */
 const NEW_PER_TICK = 100
 const SEQS = 0x10000

@@ -1,7 +1,14 @@
 /** Echo requests and UDP datagrams sent to find out who answers, and what comes back. */
-import { type Family, familyOf, type Ip } from '../addr/ip.ts'
+import type { Family, Ip } from '../addr/ip.ts'
 import { u32 } from '../netlink/message.ts'
-import { type Datagram, type DatagramSocket, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDP, openDatagramSocket } from './datagram.ts'
+import {
+  type Datagram,
+  type DatagramSocket,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_UDP,
+  openDatagramSocket,
+} from './datagram.ts'
 import { decodeIcmp, echoRequest, filterOf, type IcmpError } from './icmp.ts'
 
 const SOL_RAW = 255
@@ -44,9 +51,11 @@ const freshId = (): number => {
 }
 
 const keepWhole = (socket: DatagramSocket, family: Family): void => {
-  if (family === 4) return socket.option(IPPROTO_IP, IP_MTU_DISCOVER, u32(PMTUDISC_PROBE))
-  socket.option(IPPROTO_IPV6, IPV6_MTU_DISCOVER, u32(PMTUDISC_PROBE))
-  socket.option(IPPROTO_IPV6, IPV6_DONTFRAG, u32(1))
+  if (family === 4) socket.option(IPPROTO_IP, IP_MTU_DISCOVER, u32(PMTUDISC_PROBE))
+  else {
+    socket.option(IPPROTO_IPV6, IPV6_MTU_DISCOVER, u32(PMTUDISC_PROBE))
+    socket.option(IPPROTO_IPV6, IPV6_DONTFRAG, u32(1))
+  }
 }
 
 const setUp = (socket: DatagramSocket, family: Family, { errors, unfragmented, source }: EchoOptions): void => {
@@ -89,15 +98,16 @@ export const openEchoSocket = (family: Family, options: EchoOptions = {}): EchoS
   }
 }
 
-/** Sends one UDP datagram of 8 bytes to `port` of `to`; nobody is to understand it. Returns 0 or an errno. */
-export const sendDatagram = (to: Ip, port: number, source?: Ip): number => {
-  const socket = openDatagramSocket(familyOf(to), IPPROTO_UDP)
-  try {
-    if (source !== undefined) socket.bind(source)
-    return socket.send(new Uint8Array(8), to, port)
-  } finally {
-    socket.close()
-  }
+export interface UdpSocket {
+  /** Sends 8 zeros to a port of `to`; nobody is to understand them. Returns 0, or the errno. */
+  readonly send: (to: Ip, port: number) => number
+  readonly close: () => void
+}
+
+/** A socket for UDP datagrams of `family`; what is said of them an `EchoSocket` with `errors` hears. @throws NetlinkError */
+export const openUdpSocket = (family: Family): UdpSocket => {
+  const socket = openDatagramSocket(family, IPPROTO_UDP)
+  return { send: (to, port) => socket.send(new Uint8Array(8), to, port), close: socket.close }
 }
 
 /** Whether `about` says that nothing listens on UDP `port` of `to`. */

@@ -1,9 +1,9 @@
 /** Probes between three nodes whose overlay was made by hand. */
 import { afterEach, expect, test } from 'vitest'
 import type { Cidr } from '../../addr/cidr.ts'
-import type { Ip } from '../../addr/ip.ts'
+import { familyOf, type Ip } from '../../addr/ip.ts'
 import { openProber, type Prober, probedAddresses } from '../../agent/probe.ts'
-import { type Echo, type EchoOptions, isPortError, openEchoSocket, sendDatagram } from '../../kernel/echo.ts'
+import { type Echo, type EchoOptions, isPortError, openEchoSocket, openUdpSocket } from '../../kernel/echo.ts'
 import type { Lease } from '../../overlay/lease.ts'
 import { must } from '../support/command.ts'
 import { within } from '../support/in-process.ts'
@@ -88,6 +88,13 @@ test.for([
   expect(probedAddresses({ ...LEASE, backendType })).toEqual(addresses)
 })
 
+const sendUdp = (to: Ip, port: number): number => {
+  const socket = openUdpSocket(familyOf(to))
+  const errno = socket.send(to, port)
+  socket.close()
+  return errno
+}
+
 /** What comes back in `node` to what `send` sends. */
 const answersTo = async (
   node: string,
@@ -121,24 +128,21 @@ test.for([
 test.for([
   [4, '192.0.2.2'],
   [6, '2001:db8::2'],
-] as const)(
-  'sendDatagram() over IPv%s to a port where nothing listens is answered with an error',
-  async ([family, to]) => {
-    const { nodes } = makeUnderlay(2)
-    const node = nodes[0]?.netns ?? ''
-    const echoes = await answersTo(node, family, { errors: true }, () => expect(sendDatagram(to as Ip, 8472)).toBe(0))
-    expect(echoes).toMatchObject([{ kind: 'error', from: to, about: { kind: 'port', dst: to, protocol: 17 } }])
-    const about = echoes[0]?.kind === 'error' ? echoes[0].about : undefined
-    expect([8472, 8473].map((port) => about !== undefined && isPortError(about, to as Ip, port))).toEqual([true, false])
-  },
-)
+] as const)('openUdpSocket() over IPv%s: a port where nothing listens answers with an error', async ([family, to]) => {
+  const { nodes } = makeUnderlay(2)
+  const node = nodes[0]?.netns ?? ''
+  const echoes = await answersTo(node, family, { errors: true }, () => expect(sendUdp(to as Ip, 8472)).toBe(0))
+  expect(echoes).toMatchObject([{ kind: 'error', from: to, about: { kind: 'port', dst: to, protocol: 17 } }])
+  const about = echoes[0]?.kind === 'error' ? echoes[0].about : undefined
+  expect([8472, 8473].map((port) => about !== undefined && isPortError(about, to as Ip, port))).toEqual([true, false])
+})
 
-test('sendDatagram() to a port where somebody listens is not answered with an error', async () => {
+test('openUdpSocket(): a port where somebody listens does not answer with an error', async () => {
   const { nodes } = makeUnderlay(2)
   const [a, b] = [nodes[0]?.netns ?? '', nodes[1]?.netns ?? '']
   const stop = listen(b, 'x', 8472)
   const echoes = await answersTo(a, 4, { errors: true }, (socket) => {
-    sendDatagram('192.0.2.2' as Ip, 8472)
+    sendUdp('192.0.2.2' as Ip, 8472)
     socket.send('192.0.2.2' as Ip, 1)
   })
   expect(echoes.map(({ kind }) => kind)).toEqual(['reply'])
