@@ -27,5 +27,11 @@ export interface LeaseStore {
   /** Reports `all` first and every change after it, the own lease included, until `signal` aborts (then it resolves).
    *  @throws StoreError when the source is lost */
   readonly watch: (listener: (event: LeaseEvent) => void, signal: AbortSignal) => Promise<void>
+  /** Public addresses that the store, and not this node's options, gives this node: they precede the options. Left out by a
+   *  store that has none to give. @throws StoreError */
+  readonly publicAddresses?: (signal: AbortSignal) => Promise<Pick<Claim, 'publicIP' | 'publicIPv6'>>
+  /** Tells whom it concerns that the overlay works on this node: once the kernel has it and subnet.env is written. Left out
+   *  by a store that nobody asks. @throws StoreError */
+  readonly reportReady?: (signal: AbortSignal) => Promise<void>
   readonly close: () => void
 }

@@ -18,12 +18,12 @@ const mirror = (): string => {
   return own.split(' ')[1] ?? ''
 }
 
-/** apt options that make it see `SUITE` and nothing else. Its lists are kept for a day: what older ones name is gone. */
-const aptOptions = (): readonly string[] => {
+/** apt options that make it see `suite` and nothing else. Its lists are kept for a day: what older ones name is gone. */
+const aptOptions = (suite = SUITE): readonly string[] => {
   const today = new Date().toISOString().slice(0, 10)
-  const state = cached(`apt-${SUITE}-${today}`, `package lists of Debian ${SUITE}`, (draft) => {
+  const state = cached(`apt-${suite}-${today}`, `package lists of Debian ${suite}`, (draft) => {
     for (const folder of ['lists/partial', 'archives/partial']) mkdirSync(`${draft}/${folder}`, { recursive: true })
-    writeFileSync(`${draft}/sources.list`, `deb [signed-by=${KEYRING}] ${mirror()} ${SUITE} main\n`)
+    writeFileSync(`${draft}/sources.list`, `deb [signed-by=${KEYRING}] ${mirror()} ${suite} main\n`)
     must(['apt-get', ...optionsFor(draft), 'update', '-qq'], { timeout: 300_000 })
   })
   return optionsFor(state)
@@ -67,6 +67,25 @@ export const ownDependency = (name: string, wanted: RegExp): string => dependsOf
 
 /** Unpacks `packages` of the `testing` suite into `folder`. Dependencies are not followed. */
 export const unpackNewer = (packages: readonly string[], folder: string): void => unpack(aptOptions(), packages, folder)
+
+/** Unpacks `packages` of an older release into `folder`. Dependencies are not followed. */
+export const unpackOlder = (release: string, packages: readonly string[], folder: string): void =>
+  unpack(
+    aptOptions(release),
+    packages.map((name) => `${name}/${release}`),
+    folder,
+  )
+
+/** Unpacks the source package `name` of this release into `folder`, with Debian's patches. */
+export const unpackSource = (name: string, folder: string): void => {
+  const state = `${folder}/.apt`
+  for (const part of ['lists/partial', 'archives/partial']) mkdirSync(`${state}/${part}`, { recursive: true })
+  writeFileSync(`${state}/sources.list`, `deb-src [signed-by=${KEYRING}] ${mirror()} ${codename()} main\n`)
+  must(['apt-get', ...optionsFor(state), 'update', '-qq'], { timeout: 300_000 })
+  const options = ['-o', 'Acquire::Retries=3', ...optionsFor(state)]
+  must(['apt-get', ...options, 'source', '-qq', name], { cwd: folder, timeout: 600_000 })
+  rmSync(state, { recursive: true })
+}
 
 /** As `ownDependency`, of the `testing` suite. */
 export const newerDependency = (name: string, wanted: RegExp): string => dependsOf(aptOptions(), name, wanted)
