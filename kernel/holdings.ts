@@ -1,10 +1,18 @@
 /** What the kernel has of routes, neighbours and forwarding entries, compared with what is wanted: one dump of each kind and
  *  link, and only what differs is decoded. */
 import type { Family } from '../addr/ip.ts'
-import { neighKey, neighKeyOf, routeKey, routeKeyOf } from '../netlink/key.ts'
-import type { Received } from '../netlink/message.ts'
-import { decodeNeigh, dumpNeighMessages, type LinkNeigh } from '../netlink/neigh.ts'
-import { decodeRoutes, dumpRouteMessages, type LinkRoute, RTN_BLACKHOLE } from '../netlink/route.ts'
+import { eachMessage, NLMSG_DONE } from '../netlink/message.ts'
+import { decodeNeigh, GET_NEIGHS, getNeighs, type LinkNeigh } from '../netlink/neigh.ts'
+import { neighKey, neighKeyOf } from '../netlink/neigh-key.ts'
+import {
+  decodeRoutes,
+  getRoutes,
+  type LinkRoute,
+  type RouteFilter,
+  RTN_BLACKHOLE,
+  RTN_UNICAST,
+} from '../netlink/route.ts'
+import { routeKey, routeKeyOf } from '../netlink/route-key.ts'
 import type { NetlinkSocket } from '../netlink/socket.ts'
 import { type EntryFact, routeOf } from './entry.ts'
 
@@ -37,28 +45,44 @@ const FAMILIES: readonly Family[] = [4, 6]
 const keyOf = (fact: EntryFact, index: number): string =>
   fact.kind === 'neigh' ? neighKey(index, fact) : routeKey(index, routeOf(fact))
 
-/** Takes from `wanted` what is among `messages`, and gives back the others. */
-const strike = (wanted: Map<string, EntryFact>, messages: readonly Received[], keyIn: (body: Uint8Array) => string) =>
-  messages.filter(({ body }) => !wanted.delete(keyIn(body)))
+/** Takes from `wanted` what the kernel has of it, and gives back the bodies of the other messages. */
+const strike = (
+  wanted: Map<string, EntryFact>,
+  dump: Uint8Array,
+  keyIn: (bytes: Uint8Array, from: number, to: number) => string,
+): Uint8Array[] => {
+  const others: Uint8Array[] = []
+  eachMessage(dump, (type, _flags, from, to) => {
+    if (type !== NLMSG_DONE && !wanted.delete(keyIn(dump, from, to))) others.push(dump.slice(from, to))
+  })
+  return others
+}
+
+const routesOf = (socket: NetlinkSocket, filter: RouteFilter, wanted: Map<string, EntryFact>): LinkRoute[] =>
+  FAMILIES.map((family) => socket.dump('ip route show', getRoutes(family, filter)))
+    .flatMap((dump) => strike(wanted, dump, routeKeyOf))
+    .flatMap(decodeRoutes)
 
 const routesAt = (socket: NetlinkSocket, { index }: Place, wanted: Map<string, EntryFact>): LinkRoute[] =>
-  FAMILIES.flatMap((family) => strike(wanted, dumpRouteMessages(socket, family, { index }), routeKeyOf))
-    .flatMap(decodeRoutes)
-    .filter((route) => route.index === index)
-
-const neighsAt = (socket: NetlinkSocket, { index }: Place, wanted: Map<string, EntryFact>): LinkNeigh[] =>
-  (['neigh', 'fdb'] as const).flatMap((table) =>
-    (table === 'fdb' ? FAMILIES.slice(0, 1) : FAMILIES)
-      .flatMap((family) => strike(wanted, dumpNeighMessages(socket, table, family, index), neighKeyOf))
-      .map((message) => decodeNeigh(table, message))
-      .filter((entry) => entry?.index === index)
-      .filter((entry) => entry !== undefined),
-  )
+  routesOf(socket, { index }, wanted).filter((route) => route.index === index && route.type === RTN_UNICAST)
 
 const blackholesOf = (socket: NetlinkSocket, wanted: Map<string, EntryFact>): LinkRoute[] =>
-  FAMILIES.flatMap((family) => strike(wanted, dumpRouteMessages(socket, family, { type: RTN_BLACKHOLE }), routeKeyOf))
-    .flatMap(decodeRoutes)
-    .filter(({ type }) => type === RTN_BLACKHOLE)
+  routesOf(socket, { type: RTN_BLACKHOLE }, wanted).filter(({ type }) => type === RTN_BLACKHOLE)
+
+const TABLES = [
+  ['neigh', 4],
+  ['neigh', 6],
+  ['fdb', 4],
+] as const
+
+/** Permanent ones: the kernel makes others itself, as of multicast. */
+const neighsAt = (socket: NetlinkSocket, { index }: Place, wanted: Map<string, EntryFact>): LinkNeigh[] =>
+  TABLES.flatMap(([table, family]) =>
+    strike(wanted, socket.dump(GET_NEIGHS[table], getNeighs(table, family, index)), neighKeyOf)
+      .map((body) => decodeNeigh(table, body))
+      .filter((entry) => entry?.permanent === true && entry.index === index)
+      .filter((entry) => entry !== undefined),
+  )
 
 /** Facts over a link that is not among `places` lack. @throws NetlinkError when the kernel cannot be read */
 export const compareEntries = (

@@ -1,5 +1,7 @@
 /** What must be written so that the kernel holds the entries of a plan, and none of ours besides. */
 import type { Cidr } from '../addr/cidr.ts'
+import type { Family } from '../addr/ip.ts'
+import type { Mac } from '../addr/mac.ts'
 import type { LinkNeigh } from '../netlink/neigh.ts'
 import type { LinkRoute } from '../netlink/route.ts'
 import { givesWay, slotOf } from './contest.ts'
@@ -18,16 +20,9 @@ const placeOf = (fact: EntryFact): string =>
 const neighPlace = (dev: string, { table, ip, lladdr }: Pick<LinkNeigh, 'table' | 'ip' | 'lladdr'>): string =>
   `${dev} ${table} ${table === 'fdb' ? lladdr : ip}`
 
-/** What lacks, each in the place of the entry that is there instead. */
-const mend = (lacking: ReadonlyMap<string, EntryFact>, found: ReadonlyMap<string, boolean>): Write[] =>
-  [...lacking].map(([place, fact]) => {
-    const yields = found.get(place)
-    return { verb: yields ? 'replace' : 'add', fact, why: yields === undefined ? 'missing' : 'different' }
-  })
-
 interface Findings {
-  /** Places of lacking facts that another entry is in; whether it gives way. */
-  readonly found: Map<string, boolean>
+  /** Places of entries that give way: what is wanted there is put in their place. */
+  readonly found: Set<string>
   readonly routes: Write[]
   readonly forwarding: Write[]
   readonly neighs: Write[]
@@ -35,68 +30,118 @@ interface Findings {
   readonly seconds: Write[]
 }
 
-const judgeRoutes = (
-  dev: string,
-  routes: readonly LinkRoute[],
-  isOurs: (route: LinkRoute) => boolean,
-  lacking: ReadonlyMap<string, EntryFact>,
-  findings: Findings,
-): void => {
-  for (const route of routes) {
-    const slot = slotOf(route)
-    if (lacking.has(slot)) findings.found.set(slot, givesWay(route) && findings.found.get(slot) !== false)
-    else if (isOurs(route)) findings.routes.push(stale(routeFact(dev, route)))
+/** What the plan says of places, worked out when an entry is found that might be in one of them. */
+interface Demand {
+  readonly lacks: (place: string) => boolean
+  readonly forwards: (place: string) => boolean
+  readonly lengths: () => Readonly<Record<Family, number>>
+}
+
+/** `value()` at its first use. */
+const lazily = <T>(value: () => T): (() => T) => {
+  let made: T | undefined
+  return () => {
+    made ??= value()
+    return made
   }
 }
 
-const judgeNeighs = (
-  { place: { name }, neighs }: Leftover,
-  isOurs: (neigh: LinkNeigh) => boolean,
-  lacking: ReadonlyMap<string, EntryFact>,
-  wanted: ReadonlySet<string>,
-  findings: Findings,
-): void => {
-  const hosts = neighs.filter(({ table }) => table === 'neigh')
-  const own = hosts.filter((neigh) => lacking.has(neighPlace(name, neigh)) || isOurs(neigh))
-  const macs = new Set(own.map(({ lladdr }) => lladdr))
-  for (const neigh of own)
-    if (lacking.has(neighPlace(name, neigh))) findings.found.set(neighPlace(name, neigh), true)
-    else findings.neighs.push(stale(neighFact(name, neigh)))
-  for (const entry of neighs.filter(({ table }) => table === 'fdb')) {
-    const place = neighPlace(name, entry)
-    if (lacking.has(place)) findings.found.set(place, true)
-    if (wanted.has(place)) findings.seconds.push(stale(neighFact(name, entry)))
-    else if (entry.marked || (entry.permanent && macs.has(entry.lladdr)))
-      findings.forwarding.push(stale(neighFact(name, entry)))
+const isForwarding = (fact: EntryFact): boolean => fact.kind === 'neigh' && fact.table === 'fdb'
+const placesOf = (facts: readonly EntryFact[]): ReadonlySet<string> => new Set(facts.map(placeOf))
+
+const demandOf = (facts: readonly EntryFact[], networks: readonly Cidr[], comparison: Comparison): Demand => {
+  const lacking = lazily(() => placesOf(comparison.lacking))
+  const forwarding = lazily(() => placesOf(facts.filter(isForwarding)))
+  return {
+    lacks: (place) => lacking().has(place),
+    forwards: (place) => forwarding().has(place),
+    lengths: lazily(() => subnetLengths(subnetsOf(facts, comparison.leftovers, networks))),
   }
 }
 
-/** Of the subnets that the plan and what is left of flanneld route over links of the overlay. */
+/** That the plan, and what is left of flanneld, route to. */
 const subnetsOf = (facts: readonly EntryFact[], leftovers: readonly Leftover[], networks: readonly Cidr[]): Cidr[] => [
-  ...facts.flatMap((fact) => (fact.kind === 'route' ? [fact.dst] : [])),
+  ...facts.filter((fact) => fact.kind === 'route').map(({ dst }) => dst),
   ...leftovers.flatMap(({ place, routes }) =>
     routes.filter((route) => isFlannelRoute(route, place.kind, networks)).map(({ dst }) => dst),
   ),
 ]
 
-const placesOfForwarding = (facts: readonly EntryFact[]): ReadonlySet<string> =>
-  new Set(facts.flatMap((fact) => (fact.kind === 'neigh' && fact.table === 'fdb' ? [placeOf(fact)] : [])))
+/** Routes that do not give way are nobody's to remove, and refuse what is wanted in their place. */
+const judgeRoutes = (
+  dev: string,
+  routes: readonly LinkRoute[],
+  isOurs: (route: LinkRoute) => boolean,
+  demand: Demand,
+  findings: Findings,
+): void => {
+  for (const route of routes.filter(givesWay)) {
+    const slot = slotOf(route)
+    if (demand.lacks(slot)) findings.found.add(slot)
+    else if (isOurs(route)) findings.routes.push(stale(routeFact(dev, route)))
+  }
+}
+
+/** Returns the MACs of neighbours that are ours or were: what is forwarded to them is ours, too. */
+const judgeNeighs = (
+  name: string,
+  neighs: readonly LinkNeigh[],
+  isOurs: (neigh: LinkNeigh) => boolean,
+  demand: Demand,
+  findings: Findings,
+): ReadonlySet<Mac> => {
+  const macs = new Set<Mac>()
+  for (const neigh of neighs) {
+    const place = neighPlace(name, neigh)
+    const lacks = demand.lacks(place)
+    if (lacks) findings.found.add(place)
+    else if (!isOurs(neigh)) continue
+    else findings.neighs.push(stale(neighFact(name, neigh)))
+    macs.add(neigh.lladdr)
+  }
+  return macs
+}
+
+const judgeForwarding = (
+  name: string,
+  entries: readonly LinkNeigh[],
+  macs: ReadonlySet<Mac>,
+  demand: Demand,
+  findings: Findings,
+): void => {
+  for (const entry of entries) {
+    const place = neighPlace(name, entry)
+    if (demand.lacks(place)) findings.found.add(place)
+    if (demand.forwards(place)) findings.seconds.push(stale(neighFact(name, entry)))
+    else if (entry.marked || macs.has(entry.lladdr)) findings.forwarding.push(stale(neighFact(name, entry)))
+  }
+}
+
+const judge = ({ place, routes, neighs }: Leftover, networks: readonly Cidr[], demand: Demand, findings: Findings) => {
+  const { name, kind, own } = place
+  const isOurRoute = (route: LinkRoute) => (own ? isOwnRoute(route, kind, networks) : isCarriedRoute(route, networks))
+  const isOurNeigh = (neigh: LinkNeigh) => own && isOwnNeigh(neigh, networks, demand.lengths())
+  judgeRoutes(name, routes, isOurRoute, demand, findings)
+  const hosts = neighs.filter(({ table }) => table === 'neigh')
+  const macs = judgeNeighs(name, hosts, isOurNeigh, demand, findings)
+  const entries = neighs.filter(({ table }) => table === 'fdb')
+  judgeForwarding(name, entries, macs, demand, findings)
+}
+
+const mend = (lacking: readonly EntryFact[], { found }: Findings): Write[] => {
+  if (found.size === 0) return lacking.map((fact) => ({ verb: 'add', fact, why: 'missing' }))
+  return lacking.map((fact) =>
+    found.has(placeOf(fact)) ? { verb: 'replace', fact, why: 'different' } : { verb: 'add', fact, why: 'missing' },
+  )
+}
 
 /** In the order to write them: what is stale, routes before what they lead to; then what lacks, as the plan has it. */
 export const planMending = (facts: readonly EntryFact[], { networks }: Scope, comparison: Comparison): Write[] => {
-  const { leftovers, blackholes } = comparison
-  const lacking = new Map(comparison.lacking.map((fact) => [placeOf(fact), fact]))
-  const findings: Findings = { found: new Map(), routes: [], forwarding: [], neighs: [], seconds: [] }
-  const isOverlay = leftovers.some(({ neighs }) => neighs.length > 0)
-  const lengths = subnetLengths(isOverlay ? subnetsOf(facts, leftovers, networks) : [])
-  const wanted = isOverlay ? placesOfForwarding(facts) : new Set<string>()
-  for (const leftover of leftovers) {
-    const { name, kind, own } = leftover.place
-    const isOurs = (route: LinkRoute) => (own ? isOwnRoute(route, kind, networks) : isCarriedRoute(route, networks))
-    judgeRoutes(name, leftover.routes, isOurs, lacking, findings)
-    judgeNeighs(leftover, (neigh) => own && isOwnNeigh(neigh, networks, lengths), lacking, wanted, findings)
-  }
-  judgeRoutes('', blackholes, (route) => isCarriedRoute(route, networks), lacking, findings)
-  const { found, routes, forwarding, neighs, seconds } = findings
-  return [...routes, ...forwarding, ...neighs, ...mend(lacking, found), ...seconds]
+  const demand = demandOf(facts, networks, comparison)
+  const findings: Findings = { found: new Set(), routes: [], forwarding: [], neighs: [], seconds: [] }
+  for (const leftover of comparison.leftovers) judge(leftover, networks, demand, findings)
+  const isOurs = (route: LinkRoute) => isCarriedRoute(route, networks)
+  judgeRoutes('', comparison.blackholes, isOurs, demand, findings)
+  const { routes, forwarding, neighs, seconds } = findings
+  return [...routes, ...forwarding, ...neighs, ...mend(comparison.lacking, findings), ...seconds]
 }

@@ -10,7 +10,6 @@ import {
   NLM_F_DUMP,
   NLM_F_REPLACE,
   NLM_F_REQUEST,
-  type Received,
   readU8,
   readU16,
   readU32,
@@ -21,9 +20,9 @@ import type { NetlinkSocket } from './socket.ts'
 
 const NDA_DST = 1
 const NDA_LLADDR = 2
-const NUD_PERMANENT = 0x80
+export const NUD_PERMANENT = 0x80
 const NUD_NOARP = 0x40
-const NTF_SELF = 0x02
+export const NTF_SELF = 0x02
 const NTF_EXT_LEARNED = 0x10
 const NDA_IFINDEX = 8
 const NDA_PROTOCOL = 12
@@ -76,8 +75,8 @@ export const delNeigh = (index: number, entry: Neigh): Message => ({
   attrs: attrs(entry),
 })
 
-/** Undefined for an entry without a destination: that of a bridge's port, of one that is being resolved. */
-export const decodeNeigh = (table: 'neigh' | 'fdb', { body }: Received): LinkNeigh | undefined => {
+/** Of what follows nlmsghdr. Undefined for an entry without a destination: that of a bridge's port, of one that is being resolved. */
+export const decodeNeigh = (table: 'neigh' | 'fdb', body: Uint8Array): LinkNeigh | undefined => {
   const found = decodeAttrs(body.subarray(12))
   const dst = found.get(NDA_DST)
   const lladdr = found.get(NDA_LLADDR)
@@ -93,23 +92,20 @@ export const decodeNeigh = (table: 'neigh' | 'fdb', { body }: Received): LinkNei
   }
 }
 
-/** Entries of the neighbour tables of a family, or of the forwarding tables of tunnel links, not decoded: of all links, or
- *  of link `index` alone (before 4.20 of all in any case). @throws NetlinkError */
-export const dumpNeighMessages = (
-  socket: NetlinkSocket,
-  table: 'neigh' | 'fdb',
-  family: Family,
-  index?: number,
-): readonly Received[] =>
-  socket.request(table === 'fdb' ? 'bridge fdb show' : 'ip neigh show', {
-    type: RTM_GETNEIGH,
-    flags: NLM_F_REQUEST | NLM_F_DUMP,
-    header: ndmsg(table === 'fdb' ? AF_BRIDGE : afOf(family), table === 'fdb' ? (index ?? 0) : 0, 0, 0),
-    attrs: table === 'fdb' || index === undefined ? [] : [[NDA_IFINDEX, index]],
-  })
+/** `ip neigh show` of one family, or `bridge fdb show`: of all links, or of link `index` alone (before 4.20 of all in any
+ *  case). */
+export const getNeighs = (table: 'neigh' | 'fdb', family: Family, index?: number): Message => ({
+  type: RTM_GETNEIGH,
+  flags: NLM_F_REQUEST | NLM_F_DUMP,
+  header: ndmsg(table === 'fdb' ? AF_BRIDGE : afOf(family), table === 'fdb' ? (index ?? 0) : 0, 0, 0),
+  attrs: table === 'fdb' || index === undefined ? [] : [[NDA_IFINDEX, index]],
+})
 
-/** As dumpNeighMessages, of all links. @throws NetlinkError */
+export const GET_NEIGHS = { neigh: 'ip neigh show', fdb: 'bridge fdb show' } as const
+
+/** Entries of the neighbour tables of a family, or of the forwarding tables of tunnel links. @throws NetlinkError */
 export const dumpNeighs = (socket: NetlinkSocket, table: 'neigh' | 'fdb', family: Family): LinkNeigh[] =>
-  dumpNeighMessages(socket, table, family)
-    .map((message) => decodeNeigh(table, message))
+  socket
+    .request(GET_NEIGHS[table], getNeighs(table, family))
+    .map(({ body }) => decodeNeigh(table, body))
     .filter((entry) => entry !== undefined)

@@ -11,7 +11,6 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
   NLM_F_REQUEST,
-  type Received,
   readU16,
   readU32,
 } from './message.ts'
@@ -105,8 +104,17 @@ const metricsOf = (route: RouteSpec): Attr[] => {
   return metrics.length === 0 ? [] : [[RTA_METRICS, metrics]]
 }
 
+/** Of the first address. */
+const prefixBytes = (c: Cidr): Uint8Array => {
+  const length = lengthOf(c)
+  const bytes = ipBytes(addressOf(c))
+  for (let i = length >> 3; i < bytes.length; i++)
+    bytes[i] = (bytes[i] ?? 0) & (0xff00 >> Math.max(0, Math.min(8, length - 8 * i)))
+  return bytes
+}
+
 const attrsOf = (index: number, route: RouteSpec): Attr[] => [
-  [RTA_DST, ipBytes(firstOf(route.dst))],
+  [RTA_DST, prefixBytes(route.dst)],
   ...(route.blackhole ? [] : [[RTA_OIF, index] as const]),
   [RTA_TABLE, tableOf(route)],
   ...(route.via === undefined ? [] : [[RTA_GATEWAY, ipBytes(route.via)] as const]),
@@ -161,8 +169,8 @@ const nextHopsOf = (attrs: ReturnType<typeof decodeAttrs>): NextHop[] => {
   return [{ index: readU32(attrs.get(RTA_OIF)), ...(via === undefined ? {} : { via }) }]
 }
 
-/** A route for each next hop: IPv6 shows routes of one destination and metric, which were added one by one, as one. */
-export const decodeRoutes = ({ body }: Received): LinkRoute[] => {
+/** Of what follows nlmsghdr, a route for each next hop: IPv6 shows routes of one destination and metric, which were added one by one, as one. */
+export const decodeRoutes = (body: Uint8Array): LinkRoute[] => {
   const attrs = decodeAttrs(body.subarray(12))
   const metrics = decodeAttrs(attrs.get(RTA_METRICS) ?? new Uint8Array(0))
   const width = body[0] === 2 ? 4 : 16
@@ -191,29 +199,26 @@ export interface RouteFilter {
   readonly type?: number
 }
 
-/** The routes of a family in the socket's namespace, not decoded. @throws NetlinkError */
-export const dumpRouteMessages = (
-  socket: NetlinkSocket,
-  family: Family,
-  { index, type = 0 }: RouteFilter,
-): readonly Received[] =>
-  socket.request('ip route show', {
-    type: RTM_GETROUTE,
-    flags: NLM_F_REQUEST | NLM_F_DUMP,
-    header: rtmsg({ family: afOf(family), dstLength: 0, table: 0, protocol: 0, scope: 0, type, flags: 0 }),
-    attrs: index === undefined ? [] : [[RTA_OIF, index]],
-  })
+/** `ip route show`, of one family. */
+export const getRoutes = (family: Family, { index, type = 0 }: RouteFilter): Message => ({
+  type: RTM_GETROUTE,
+  flags: NLM_F_REQUEST | NLM_F_DUMP,
+  header: rtmsg({ family: afOf(family), dstLength: 0, table: 0, protocol: 0, scope: 0, type, flags: 0 }),
+  attrs: index === undefined ? [] : [[RTA_OIF, index]],
+})
+
+const dumpType = (socket: NetlinkSocket, family: Family, type: number, filter: RouteFilter): LinkRoute[] =>
+  socket
+    .request('ip route show', getRoutes(family, filter))
+    .flatMap(({ body }) => decodeRoutes(body))
+    .filter((route) => route.type === type)
 
 /** Every unicast route of a family in the socket's namespace. @throws NetlinkError */
 export const dumpRoutes = (socket: NetlinkSocket, family: Family): LinkRoute[] =>
-  dumpRouteMessages(socket, family, {})
-    .flatMap(decodeRoutes)
-    .filter(({ type }) => type === RTN_UNICAST)
+  dumpType(socket, family, RTN_UNICAST, {})
 
 /** Every blackhole of a family in the socket's namespace; its index says nothing. @throws NetlinkError */
 export const dumpBlackholes = (socket: NetlinkSocket, family: Family): LinkRoute[] =>
-  dumpRouteMessages(socket, family, { type: RTN_BLACKHOLE })
-    .flatMap(decodeRoutes)
-    .filter(({ type }) => type === RTN_BLACKHOLE)
+  dumpType(socket, family, RTN_BLACKHOLE, { type: RTN_BLACKHOLE })
 
 export const sameDestination = (a: Cidr, b: Cidr): boolean => lengthOf(a) === lengthOf(b) && firstOf(a) === addressOf(b)

@@ -6,6 +6,7 @@ import { NetlinkError } from './error.ts'
 import {
   decodeAttrs,
   decodeMessages,
+  eachMessage,
   encodeMessages,
   type Message,
   NLM_F_DUMP_INTR,
@@ -39,6 +40,9 @@ export interface NetlinkSocket {
   /** Sends one message and returns what came back. `operation` is its name for errors: a function, where saying it takes
    *  work that a request which succeeds need not do. @throws NetlinkError */
   readonly request: (operation: Operation, message: Message) => readonly Received[]
+  /** Sends a request for a dump and returns all of it as it came: messages one after the other, for `eachMessage`. For dumps
+   *  of which little is decoded. @throws NetlinkError */
+  readonly dump: (operation: Operation, message: Message) => Uint8Array
   /** Its port id: what the kernel names as the cause (nlmsg_pid) in notifications of what was done over it. */
   readonly port: () => number
   readonly close: () => void
@@ -102,6 +106,24 @@ const portOf = (fd: number): number => {
 
 const DUMP_TRIES = 20
 
+const isInterrupted = (answer: Uint8Array): boolean => {
+  let interrupted = false
+  eachMessage(answer, (_type, flags) => {
+    if ((flags & NLM_F_DUMP_INTR) !== 0) interrupted = true
+  })
+  return interrupted
+}
+
+/** @throws NetlinkError when the kernel answered a dump with an error */
+const throwRefusal = (operation: Operation, answer: Uint8Array): void =>
+  eachMessage(answer, (type, flags, from, to) => {
+    if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return
+    const { errno, extack } = outcomeOf({ type, flags, seq: 0, body: answer.subarray(from, to) })
+    if (errno !== 0) throw new NetlinkError(nameOf(operation), errno, extack)
+  })
+
+const nameOf = (operation: Operation): string => (typeof operation === 'string' ? operation : operation())
+
 /** Opens a socket of `protocol` in the namespace that the descriptor `netns` refers to (-1: this process's own).
  *  @throws NetlinkError */
 export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
@@ -124,9 +146,16 @@ export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
   }
   const request = (operation: Operation, message: Message): readonly Received[] => {
     const [reply] = exchange([message])
-    if (reply !== undefined && reply.errno !== 0)
-      throw new NetlinkError(typeof operation === 'string' ? operation : operation(), reply.errno, reply.extack)
+    if (reply !== undefined && reply.errno !== 0) throw new NetlinkError(nameOf(operation), reply.errno, reply.extack)
     return reply?.messages ?? []
   }
-  return { exchange, request, port: () => portOf(fd), close: () => closeSync(fd) }
+  const transact = (message: Message): Uint8Array =>
+    native(() => addon().netlinkTransact(fd, encodeMessages([message], seq++)))
+  const dump = (operation: Operation, message: Message): Uint8Array => {
+    let answer = transact(message)
+    for (let i = 1; i < DUMP_TRIES && isInterrupted(answer); i++) answer = transact(message)
+    throwRefusal(operation, answer)
+    return answer
+  }
+  return { exchange, request, dump, port: () => portOf(fd), close: () => closeSync(fd) }
 }
