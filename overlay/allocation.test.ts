@@ -32,6 +32,7 @@ const holding = (leases: Readonly<Record<string, string>>, ...invalid: readonly 
       data: {},
       v6Data: {},
     },
+    reserved: false,
   })),
   invalid,
 })

@@ -3,7 +3,7 @@
  *  in, values out: who reads and writes is the driver of a store, which begins again when another node was faster. */
 import { type Cidr, cidrFamily, networkOf, overlaps } from '../addr/cidr.ts'
 import { quote } from '../addr/error.ts'
-import { type Claim, isOwn, type OwnLease } from './claim.ts'
+import { type Claim, isOwn } from './claim.ts'
 import type { Lease } from './lease.ts'
 import { type LeaseSubnets, leaseKey, parseLeaseKey } from './lease-key.ts'
 import type { NetConf } from './net-conf.ts'
@@ -15,17 +15,36 @@ export const LEASE_TERM = 24 * 60 * 60 * 1000
 /** How often a node begins again when others were faster: flannel's `raceRetries`. */
 export const RACE_RETRIES = 10
 
-/** What a store holds. */
-export interface Holdings {
-  readonly leases: readonly OwnLease[]
+/** A lease that a store holds. */
+export interface Held {
+  readonly lease: Lease
+  /** A reservation: it never ends, and stays so when its node takes it. */
+  readonly reserved: boolean
+}
+
+/** What a store holds; `H` is what it knows of each lease besides. */
+export interface Holdings<H extends Held = Held> {
+  readonly leases: readonly H[]
   /** Keys whose value is no lease: their subnets are not given away. */
   readonly invalid: readonly string[]
 }
 
-/** `update` what the store has under the lease's key, or `create` what it must not have; `stale` goes first. */
-export type Choice =
-  | { readonly kind: 'update'; readonly held: OwnLease; readonly lease: Lease }
-  | { readonly kind: 'create'; readonly stale: readonly OwnLease[]; readonly lease: Lease }
+export interface Update<H extends Held = Held> {
+  readonly kind: 'update'
+  readonly held: H
+  /** What it becomes. */
+  readonly lease: Lease
+}
+
+export interface Creation<H extends Held = Held> {
+  readonly kind: 'create'
+  /** This node's leases that do not fit the network: they go first. */
+  readonly stale: readonly H[]
+  readonly lease: Lease
+}
+
+/** What to write: in place of what is held, or where nothing is. */
+export type Choice<H extends Held = Held> = Update<H> | Creation<H>
 
 /** The lease of `subnets` as `claim` says it. */
 export const leaseOf = (claim: Claim, subnets: LeaseSubnets, key = leaseKey(subnets)): Lease => ({
@@ -77,12 +96,12 @@ const newSubnets = (claim: Claim, conf: NetConf, taken: readonly Cidr[], pick: (
 
 /** What to do next to hold a lease. `pick` gives a number from 0 below the one it is given. @throws StoreError when no
  *  subnet is free */
-export const choose = (
+export const choose = <H extends Held>(
   claim: Claim,
   conf: NetConf,
-  { leases, invalid }: Holdings,
+  { leases, invalid }: Holdings<H>,
   pick: (n: number) => number = (n) => Math.floor(Math.random() * n),
-): Choice => {
+): Choice<H> => {
   const own = leases.filter(({ lease }) => isOwn(lease, claim))
   const held = own.find(({ lease }) => fitsConf(conf, lease))
   if (held !== undefined) return { kind: 'update', held, lease: leaseOf(claim, held.lease, held.lease.key) }

@@ -3,7 +3,16 @@
  *  files come from elsewhere may have them read-only. */
 import { readdirSync } from 'node:fs'
 import { quote } from '../addr/error.ts'
-import { type Choice, choose, type Holdings, LEASE_TERM, leaseOf, lostRaces, RACE_RETRIES } from './allocation.ts'
+import {
+  type Creation,
+  choose,
+  type Holdings,
+  LEASE_TERM,
+  leaseOf,
+  lostRaces,
+  RACE_RETRIES,
+  type Update,
+} from './allocation.ts'
 import { type Claim, isOwn, type OwnLease } from './claim.ts'
 import { isDraft, removeFile } from './folder-file.ts'
 import { withFolderLock } from './folder-lock.ts'
@@ -26,7 +35,10 @@ import { LeaseLost } from './store-error.ts'
 const holdingsOf = (folder: string, now: number): Holdings => {
   const entries = readEntries(folder)
   return {
-    leases: entries.filter((entry) => entry.kind === 'lease').filter((entry) => !hasExpired(entry, now)),
+    leases: entries
+      .filter((entry) => entry.kind === 'lease')
+      .filter((entry) => !hasExpired(entry, now))
+      .map(({ lease, expires }) => ({ lease, reserved: expires === undefined })),
     invalid: entries.filter(({ kind }) => kind === 'invalid').map(({ key }) => key),
   }
 }
@@ -34,16 +46,13 @@ const holdingsOf = (folder: string, now: number): Holdings => {
 const isSame = (a: Lease, b: Lease): boolean =>
   a.key === b.key && JSON.stringify(leaseValue(a)) === JSON.stringify(leaseValue(b))
 
-type Update = Choice & { readonly kind: 'update' }
-type Creation = Choice & { readonly kind: 'create' }
-
 /** Whether the file stays as it is. */
-const isIdle = ({ held, lease }: Update): boolean => held.expires === undefined && isSame(held.lease, lease)
+const isIdle = ({ held, lease }: Update): boolean => held.reserved && isSame(held.lease, lease)
 
 /** A lease that never ends keeps none. */
 const update = (folder: string, choice: Update, now: number): OwnLease => {
   const { held, lease } = choice
-  const own = held.expires === undefined ? { lease } : { lease, expires: now + LEASE_TERM }
+  const own = held.reserved ? { lease } : { lease, expires: now + LEASE_TERM }
   if (!isIdle(choice)) replaceEntry(folder, own)
   return own
 }
@@ -105,8 +114,9 @@ const heldIn = (folder: string, own: OwnLease, claim: Claim): OwnLease => {
 /** The lease for another term, and with what `claim` says now. @throws LeaseLost, StoreError */
 export const renewInFolder = (folder: string, own: OwnLease, claim: Claim, now = Date.now()): OwnLease => {
   const renewal = (): Update => {
-    const held = heldIn(folder, own, claim)
-    return { kind: 'update', held, lease: leaseOf(claim, held.lease, held.lease.key) }
+    const { lease, expires } = heldIn(folder, own, claim)
+    const held = { lease, reserved: expires === undefined }
+    return { kind: 'update', held, lease: leaseOf(claim, lease, lease.key) }
   }
   const first = renewal()
   return isIdle(first) ? { lease: first.lease } : withFolderLock(folder, () => update(folder, renewal(), now))
