@@ -72,6 +72,7 @@ export interface ProbeTable {
   readonly answered: (ip: Ip, seq: number, at: number) => void
   /** Of all of a peer's addresses: reachable when each is. Undefined before each was probed. */
   readonly result: (key: string) => Reachability | undefined
+  readonly keys: () => readonly string[]
   /** Peers that have a result, and those that are reachable. */
   readonly counts: () => { readonly probed: number; readonly reachable: number }
 }
@@ -209,6 +210,7 @@ export const makeProbeTable = (intervalMs: number, random: () => number = Math.r
     next: () => (state.wheel.size === 0 ? undefined : Math.min(...state.wheel.keys()) * TICK_MS),
     answered: (ip, seq, at) => answered(state, ip, seq, at),
     result: (key) => resultOf(state.peers.get(key) ?? []),
+    keys: () => [...state.peers.keys()],
     counts: () => countsOf(state),
   }
 }

@@ -15,6 +15,8 @@ export interface Prober {
   readonly remove: (key: string) => void
   /** Of the last probe; undefined before it. */
   readonly status: (key: string) => ProbeStatus | undefined
+  /** Of all peers that were probed, by key. */
+  readonly statuses: () => ReadonlyMap<string, ProbeStatus>
   readonly counts: () => { readonly probed: number; readonly reachable: number }
   readonly close: () => void
 }
@@ -87,5 +89,12 @@ export const openProber = (intervalMs = PROBE_INTERVAL_MS): Prober => {
     const result = table.result(key)
     return result === undefined ? undefined : statusOf(result)
   }
-  return { set, remove: table.remove, status, counts: table.counts, close }
+  const statuses = (): ReadonlyMap<string, ProbeStatus> =>
+    new Map(
+      table.keys().flatMap((key): [string, ProbeStatus][] => {
+        const found = status(key)
+        return found === undefined ? [] : [[key, found]]
+      }),
+    )
+  return { set, remove: table.remove, status, statuses, counts: table.counts, close }
 }

@@ -48,6 +48,7 @@ test('openProber() finds who answers over the overlay in both families, notices 
   expect(lost?.rtt).toBeUndefined()
   expect(Date.parse(lost?.lastReachable ?? '')).toBeLessThan(Date.parse(lost?.at ?? ''))
   expect(prober.counts()).toEqual({ probed: 2, reachable: 1 })
+  expect([...prober.statuses().keys()]).toEqual([b, c].map(({ lease }) => lease.key))
 
   must(['ip', '-n', bed.wire, 'link', 'set', c.port, 'up'])
   await expect.poll(reachable, within20s).toEqual([true, true])
