@@ -67,7 +67,20 @@ const assemble = async ({ start, log, kernel, store }: Assembly) => {
   const reconciler = openReconciler(kernel, log, metrics)
   const keeper = openKeeper({ options, log, reconciler, leases, earlierDevices: memory?.devices ?? [] })
   const report: Report = openReport({ version, options, know, leases, keeper, reconciler, probes: () => new Map() })
-  const loop = openLoop({ options, once, log, metrics, kernel, store, know, leases, keeper, reconciler, memory })
+  const loop = openLoop({
+    options,
+    once,
+    log,
+    metrics,
+    kernel,
+    store,
+    know,
+    leases,
+    keeper,
+    reconciler,
+    memory,
+    isReady: () => report.missing().length === 0,
+  })
   return { know, report, metrics, reconciler, loop }
 }
 

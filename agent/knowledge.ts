@@ -1,5 +1,5 @@
 /** What an agent knows at present. Its tasks write it, status and health read it; nothing else is shared between them. */
-import type { OwnLease } from '../overlay/claim.ts'
+import type { Claim, OwnLease } from '../overlay/claim.ts'
 import type { NetConf } from '../overlay/net-conf.ts'
 import type { Site } from '../overlay/planner.ts'
 import type { Trouble } from './retry.ts'
@@ -10,6 +10,8 @@ export interface Knowledge {
   netConf?: { readonly text: string; readonly conf: NetConf }
   /** Why a newer text is not in force. */
   netConfRefused?: string
+  /** Given by the store; they precede the options. */
+  publicAddresses: Pick<Claim, 'publicIP' | 'publicIPv6'>
   site?: Site
   /** Why the underlay cannot be found, or why one before it stays in force. */
   siteTrouble?: string
@@ -30,6 +32,7 @@ export interface Knowledge {
 
 export const openKnowledge = (): Knowledge => ({
   started: Date.now(),
+  publicAddresses: {},
   isWatching: false,
   troubles: new Map(),
   isSettled: false,

@@ -19,10 +19,11 @@ import { linksOf, NO_LINKS } from './links.ts'
 import { type Log, wordsOf } from './log.ts'
 import type { Memory } from './memory.ts'
 import type { Metrics } from './metrics.ts'
-import { followNetConf } from './net-conf-task.ts'
+import { followNetConf, type Read } from './net-conf-task.ts'
 import type { Options } from './options.ts'
 import { isOwnTouched, isSameLease, wantedOf } from './own-lease.ts'
 import { makePass } from './pass.ts'
+import { announceReady } from './ready-task.ts'
 import { openRecollection, storeName } from './recollection.ts'
 import type { Reconciler } from './reconciler.ts'
 import { openRetry, type Retry, type Trouble } from './retry.ts'
@@ -44,6 +45,7 @@ export interface LoopParts {
   readonly keeper: Keeper
   readonly reconciler: Reconciler
   readonly memory: Memory | undefined
+  readonly isReady: () => boolean
 }
 
 const MINUTE = 60_000
@@ -54,7 +56,8 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
   const { options, once, log, metrics, kernel, store, know, leases, keeper, reconciler, memory } = parts
   const surroundings = openSurroundings({ know, options, kernel, log, lastLease: memory?.own.lease })
   const recollection = openRecollection({ know, leases, keeper, options, log })
-  const [netConfAlarm, leaseAlarm, failureBackoff] = [openAlarm(), openAlarm(), openBackoff(1000, 60_000)]
+  const [netConfAlarm, leaseAlarm, readyAlarm] = [openAlarm(), openAlarm(), openAlarm()]
+  const failureBackoff = openBackoff(1000, 60_000)
   let links = NO_LINKS
   let [isRemembering, isAdvised] = [false, false]
   let settled: () => void = () => undefined
@@ -87,6 +90,7 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
     if (outcome.failures.length === 0) failureBackoff.reset()
     else schedule.passIn(failureBackoff.next())
     if (!know.isSettled) return
+    readyAlarm.ring()
     settled()
     if (!isAdvised) advise(desired.base)
   }
@@ -157,7 +161,8 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
     return openRetry({ what, log, once, onTrouble })
   }
 
-  const onText = (text: string): void => {
+  const onRead = ({ text, addresses }: Read): void => {
+    know.publicAddresses = addresses
     if (!surroundings.adopt(text)) return
     if (once && know.siteTrouble !== undefined) throw new StoreError(know.siteTrouble)
     leaseAlarm.ring()
@@ -178,7 +183,7 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
     const all = AbortSignal.any([signal, stop.signal])
     const monitor = watchKernel(kernel, onKernel, { concerns: (index) => links.devices.has(index) })
     const tasks = [
-      followNetConf({ store, retry: retryOf('reading the network configuration'), alarm: netConfAlarm, onText }, all),
+      followNetConf({ store, retry: retryOf('reading the network configuration'), alarm: netConfAlarm, onRead }, all),
       holdLease(
         {
           ...{ store, log, alarm: leaseAlarm, onLease, retry: retryOf('holding the lease') },
@@ -194,6 +199,15 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
           onWatching: (isWatching) => {
             know.isWatching = isWatching
           },
+        },
+        all,
+      ),
+      announceReady(
+        {
+          store,
+          alarm: readyAlarm,
+          isReady: parts.isReady,
+          retry: retryOf('telling the store that this node is ready'),
         },
         all,
       ),

@@ -1,21 +1,34 @@
 import { expect, test } from 'vitest'
 import { openPace } from './pace.ts'
 
-test('openPace() lets a single cause wait for what comes with it', () => {
-  expect(openPace(50, 1000).due(1000)).toBe(1050)
-})
-
-test('openPace() spreads passes under a storm, and forgets it after', () => {
-  const pace = openPace(50, 1000)
-  const times: number[] = []
-  let now = 0
-  for (let i = 0; i < 8; i++) {
+/** Ms between passes of `cost` ms that are asked for again at once. */
+const gaps = (count: number, cost: number): readonly number[] => {
+  const pace = openPace()
+  const times = [0]
+  for (let i = 0, now = 0; i < count; i++) {
     now = pace.due(now)
-    pace.ran(now)
+    pace.ran(now, cost)
     times.push(now)
   }
-  expect(times.slice(1).map((time, i) => time - (times[i] ?? 0))).toEqual([50, 100, 200, 400, 800, 1000, 1000])
-  now += 10_000
-  pace.ran(pace.due(now))
-  expect(pace.due(now + 100) - (now + 100)).toBe(50)
+  return times.slice(1).map((time, i) => Math.round(time - (times[i] ?? 0)))
+}
+
+test('openPace() lets a cause wait for what comes with it', () => {
+  expect(openPace().due(1000)).toBe(1050)
+})
+
+test('openPace() runs a burst of passes at once, and then one a second', () => {
+  const [first, later] = [gaps(30, 1).slice(0, 10), gaps(30, 1).slice(20)]
+  expect(first).toEqual(Array(10).fill(50))
+  expect(later).toEqual(Array(10).fill(1000))
+})
+
+test('openPace() rests after a pass that took long', () => {
+  expect(gaps(3, 100)).toEqual([50, 2000, 2000])
+})
+
+test('openPace() forgets a storm', () => {
+  const pace = openPace()
+  for (let i = 0; i < 20; i++) pace.ran(0, 1)
+  expect(pace.due(60_000)).toBe(60_050)
 })

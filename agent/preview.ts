@@ -68,12 +68,13 @@ const render = (site: Site, { leases, invalid }: All, options: Options): string 
 export const previewAgent = async (options: Options): Promise<string> => {
   const store = await openStore(options)
   try {
-    const conf = parseNetConf(await store.readNetConf(new AbortController().signal))
+    const never = new AbortController().signal
+    const conf = parseNetConf(await store.readNetConf(never))
     requireKey(conf, options)
     const all = await readAll(store)
-    return withKernel('', (kernel) =>
-      render(observeSite(conf, options, undefined, undefined, kernel).site, all, options),
-    )
+    const publicAddresses = (await store.publicAddresses?.(never)) ?? {}
+    const request = { conf, options, publicAddresses, before: undefined, last: undefined }
+    return withKernel('', (kernel) => render(observeSite(request, kernel).site, all, options))
   } finally {
     store.close()
   }

@@ -62,12 +62,12 @@ export const openReconciler = (kernel: Kernel, log: Log, metrics: Metrics): Reco
     )
   }
 
-  const noteDrift = (changes: readonly Change[]): void => {
+  const noteDrift = (changes: readonly Change[], ms: number): void => {
     if (changes.length === 0) return
     const at = new Date().toISOString()
     mended += changes.length
     for (const { what, why } of changes) metrics.mended(objectOf(what), why)
-    const found = changes.map(({ what, why }): DriftStatus => ({ at, what, why: why as DriftStatus['why'] }))
+    const found = changes.map(({ what, why }): DriftStatus => ({ at, what, why: why as DriftStatus['why'], ms }))
     drift.push(...found.slice(-DRIFT_KEPT))
     drift.splice(0, drift.length - DRIFT_KEPT)
     const some = found.slice(0, NAMED_IN_LOG).map(({ what, why }) => `${why}: ${what}`)
@@ -86,7 +86,7 @@ export const openReconciler = (kernel: Kernel, log: Log, metrics: Metrics): Reco
       const refused = new Set(outcome.failures.map(({ fact }) => identityOf(fact)))
       for (const identity of failures.keys()) if (!refused.has(identity)) failures.delete(identity)
       outcome.failures.forEach(noteFailure)
-      if (isRepair) noteDrift(outcome.changes)
+      if (isRepair) noteDrift(outcome.changes, last?.ms ?? 0)
       return outcome
     },
     failures: () => [...failures.values()],

@@ -23,8 +23,9 @@ export const openSchedule = (work: { readonly pass: () => void; readonly flush: 
     next?.cancel()
     next = undefined
     if (isStopped) return
+    const started = performance.now()
     work.pass()
-    pace.ran(performance.now())
+    pace.ran(performance.now(), performance.now() - started)
   }
   const passAt = (at: number): void => {
     if (isStopped || (next !== undefined && next.at <= at)) return

@@ -80,18 +80,26 @@ const chooseAgain = (wanted: UnderlayOptions, before: Site | undefined, kernel: 
   return chooseUnderlay(wanted, observeUnderlay(wanted, kernel))
 }
 
-/** @param before what was observed last; undefined: nothing yet.
- *  @param last the lease this node has or had
- *  @throws DecodeError when no interface fits, naming the option, or when it contradicts the network configuration; Error
+export interface SiteRequest {
+  readonly conf: NetConf
+  readonly options: Options
+  /** They precede those of the options. */
+  readonly publicAddresses: Pick<Claim, 'publicIP' | 'publicIPv6'>
+  /** What was observed last; undefined: nothing yet. */
+  readonly before: Site | undefined
+  /** The lease this node has or had. */
+  readonly last: Lease | undefined
+}
+
+/** @throws DecodeError when no interface fits, naming the option, or when it contradicts the network configuration; Error
  *  when the key file cannot be used */
 export const observeSite = (
-  conf: NetConf,
-  options: Options,
-  before: Site | undefined,
-  last: Lease | undefined,
+  request: SiteRequest,
   kernel: Kernel,
 ): { readonly site: Site; readonly warning?: string } => {
-  const choice = chooseAgain(underlayOptions(conf, options), before, kernel)
+  const { conf, options, publicAddresses, before, last } = request
+  const wanted = { ...underlayOptions(conf, options), ...publicAddresses }
+  const choice = chooseAgain(wanted, before, kernel)
   const { warning, ...keys } = keysOf(conf, options.wireguardKeyFile)
   const site = { conf, ...choice, ...vtepMacs(conf, before, last, kernel), ...keys }
   return { site, ...(warning === undefined ? {} : { warning }) }

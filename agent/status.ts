@@ -57,6 +57,8 @@ export interface DriftStatus {
   /** The fact, as a command. */
   readonly what: string
   readonly why: 'missing' | 'different' | 'stale'
+  /** How long the pass took that mended it, milliseconds. */
+  readonly ms: number
 }
 
 /** A fact that the kernel refused; tried again with every resync until it holds. */

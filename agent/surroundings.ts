@@ -35,7 +35,8 @@ export const openSurroundings = (parts: SurroundingsParts): Surroundings => {
 
   const observe = (conf: NetConf): boolean => {
     const last = know.own?.own.lease ?? lastLease
-    const { site, warning } = observeSite(conf, options, know.site, last, kernel)
+    const { publicAddresses, site: before } = know
+    const { site, warning } = observeSite({ conf, options, publicAddresses, before, last }, kernel)
     if (warning !== undefined && warning !== warned) log.warn(warning)
     warned = warning
     if (know.siteTrouble !== undefined) log.info({ interface: site.underlay.name }, 'the underlay is found')

@@ -8,12 +8,16 @@ import { inside } from './netns.ts'
 import { waitFor } from './probe.ts'
 
 const PODWIRE = `${import.meta.dirname}/../../dist/podwire`
+/** Without the options of an agent. */
+const ENVIRONMENT = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(?:PODWIRE|FLANNELD)_/.test(name)),
+)
 const LONGEST = 1 << 26
 
 export interface AgentOptions {
   /** Name of the node's namespace. */
   readonly netns: string
-  /** For the agent's files: `run`, `subnet.env`, `log`. A new one when absent; the same one for a restart. */
+  /** For the agent's files: `run`, `state`, `subnet.env`, `log`. A new one when absent; the same one for a restart. */
   readonly folder?: string
   /** Further arguments, such as `--store-dir DIR`. */
   readonly args: readonly string[]
@@ -52,9 +56,18 @@ const isRunning = (pid: number): boolean =>
 export const startAgent = ({ netns, folder = makeFolder('agent'), args }: AgentOptions): Agent => {
   const [runDir, subnetFile, logFile] = [`${folder}/run`, `${folder}/subnet.env`, `${folder}/log`]
   const log = openSync(logFile, 'a')
-  const paths = ['--run-dir', runDir, '--subnet-file', subnetFile, '--healthz-port', '0']
+  const paths = [
+    '--run-dir',
+    runDir,
+    '--subnet-file',
+    subnetFile,
+    '--healthz-port',
+    '0',
+    '--state-dir',
+    `${folder}/state`,
+  ]
   const [file = '', ...rest] = inside(netns, [PODWIRE, 'agent', ...paths, ...args])
-  const child = spawn(file, rest, { stdio: ['ignore', log, log] })
+  const child = spawn(file, rest, { stdio: ['ignore', log, log], env: ENVIRONMENT })
   closeSync(log)
   const pid = child.pid ?? 0
   const end = (signal: NodeJS.Signals = 'SIGTERM'): void => {
