@@ -33,15 +33,21 @@ const write = async (response: ServerResponse, text: string, { pieces, pause = 0
   }
 }
 
+interface Sending {
+  readonly send: (text: string) => void
+  readonly end: () => void
+}
+
 export const openStreams = (): StreamRoom => {
-  const open = new Map<ServerResponse, (text: string) => void>()
+  const open = new Map<ServerResponse, Sending>()
   const faults: StreamFaults = {}
   const add = (response: ServerResponse): ((object: object) => void) => {
     let queue = Promise.resolve()
-    const send = (text: string): void => {
-      queue = queue.then(() => (response.destroyed ? undefined : write(response, text, faults)))
+    const later = (act: () => Promise<void> | undefined): void => {
+      queue = queue.then(() => (response.writableEnded || response.destroyed ? undefined : act()))
     }
-    open.set(response, send)
+    const send = (text: string): void => later(() => write(response, text, faults))
+    open.set(response, { send, end: () => later(() => void response.end()) })
     response.on('close', () => open.delete(response))
     return (object) => send(`${JSON.stringify(object)}\n`)
   }
@@ -50,10 +56,10 @@ export const openStreams = (): StreamRoom => {
     add,
     open: () => open.size,
     inject: (line) => {
-      for (const send of open.values()) send(`${line}\n`)
+      for (const { send } of open.values()) send(`${line}\n`)
     },
     end: () => {
-      for (const response of open.keys()) response.end()
+      for (const { end } of open.values()) end()
     },
   }
 }
