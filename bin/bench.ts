@@ -1,7 +1,6 @@
-/** `npm run bench -- [NAME ...] [--json]`: podwire and the reference plugins in turn, in fresh network namespaces, as root.
+/** `npm run bench -- [NAME ...] [--json]`: podwire and what it is compared with, in turn, in fresh network namespaces, as root.
  *  Prints a table, or with --json one object a line. Exit status 1 when a row does not hold. */
 import { parseArgs } from 'node:util'
-import { makeSides } from '../test/bench/bed.ts'
 import { MEASURES } from '../test/bench/measures.ts'
 import { type Row, renderTable } from '../test/bench/row.ts'
 
@@ -15,9 +14,8 @@ if (unknown.length > 0)
 
 const names = positionals.length > 0 ? positionals : Object.keys(MEASURES)
 const rows: Row[] = []
-const sides = makeSides()
 for (const name of names)
-  for (const row of MEASURES[name]?.(sides) ?? []) {
+  for (const row of MEASURES[name]?.() ?? []) {
     rows.push(row)
     if (values.json) console.log(JSON.stringify(row))
   }

@@ -1,6 +1,10 @@
 /** What `npm run bench -- NAME` may name. */
-import type { Sides } from './bed.ts'
+import { makeSides } from './bed.ts'
+import { overlayRows } from './overlay.ts'
 import { podRows } from './pod.ts'
 import type { Row } from './row.ts'
 
-export const MEASURES: Readonly<Record<string, (sides: Sides) => Iterable<Row>>> = { pod: podRows }
+export const MEASURES: Readonly<Record<string, () => Iterable<Row>>> = {
+  pod: () => podRows(makeSides()),
+  overlay: overlayRows,
+}

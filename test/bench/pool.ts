@@ -40,7 +40,7 @@ export const poolRow = (sides: Sides): Row => {
   const factor = (name: Side['name']): number =>
     median(full.map((pair, i) => pair[name] / (empty[i]?.[name] ?? Number.NaN)))
   const [podwire, reference] = [factor('podwire'), factor('reference')]
-  return { ...rounded(podwire, reference), measure, reach: REACH, holds: podwire <= REACH }
+  return { ...rounded(podwire, reference), measure, reach: REACH, least: false, holds: podwire <= REACH }
 }
 
 /** The measure is a quotient itself: podwire's own is what the mark is on. */

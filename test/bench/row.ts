@@ -8,6 +8,8 @@ export interface Row {
   readonly ratio: number | null
   /** What must not be exceeded: by the ratio, or, without one, by podwire's value. */
   readonly reach: number
+  /** True where `reach` is what must be reached at least. */
+  readonly least: boolean
   readonly holds: boolean
 }
 
@@ -24,7 +26,15 @@ export const ratioRow = (
   reference: rounded(reference),
   ratio: rounded(ratio),
   reach,
+  least: false,
   holds: ratio <= reach,
+})
+
+/** A row whose ratio must not be less than `reach`. */
+export const leastRatioRow = (...[measure, sides, reach]: Parameters<typeof ratioRow>): Row => ({
+  ...ratioRow(measure, sides, reach),
+  least: true,
+  holds: sides.ratio >= reach,
 })
 
 /** A row whose mark is on podwire's value; the reference's stands beside it. */
@@ -34,10 +44,11 @@ export const valueRow = (measure: string, podwire: number, reference: number | n
   reference: reference === null ? null : rounded(reference),
   ratio: null,
   reach,
+  least: false,
   holds: podwire <= reach,
 })
 
-const HEAD = ['measure', 'podwire', 'reference', 'ratio', 'reach', 'holds'] as const
+const HEAD = ['measure', 'podwire', 'reference', 'ratio', 'reach', 'holds'] as const satisfies (keyof Row)[]
 
 const cell = (value: Row[keyof Row]): string => {
   if (value === null) return '-'
@@ -45,7 +56,7 @@ const cell = (value: Row[keyof Row]): string => {
 }
 
 const cellsOf = (row: Row): readonly string[] =>
-  HEAD.map((key) => (key === 'reach' ? `<= ${row.reach}` : cell(row[key])))
+  HEAD.map((key) => (key === 'reach' ? `${row.least ? '>=' : '<='} ${row.reach}` : cell(row[key])))
 
 /** The rows as a Markdown table, its columns aligned. */
 export const renderTable = (rows: readonly Row[]): string => {
