@@ -38,8 +38,15 @@ export const entryMessage = (verb: Verb, fact: EntryFact, index: number): Messag
   return verb === 'add' ? newRoute(index, route) : replaceRoute(index, route)
 }
 
-export const renderWrite = ({ verb, fact }: Write): string => {
+/** The command that takes a fact back; of a kind that has none, the one that makes it. */
+export const renderRemoval = (fact: Fact): string => {
+  if (fact.kind === 'link') return `ip link del ${fact.name}`
   const text = operationsOf(fact).render(fact)
-  if (verb === 'remove') return text.replace(/ (add|prepend|replace) /, ' del ')
+  return isEntry(fact) || fact.kind === 'addr' ? text.replace(/ (add|prepend|replace) /, ' del ') : text
+}
+
+export const renderWrite = ({ verb, fact }: Write): string => {
+  if (verb === 'remove') return renderRemoval(fact)
+  const text = operationsOf(fact).render(fact)
   return verb === 'replace' ? text.replace(/ (add|prepend) /, ' replace ') : text
 }

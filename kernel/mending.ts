@@ -3,16 +3,37 @@ import type { Cidr } from '../addr/cidr.ts'
 import type { Family } from '../addr/ip.ts'
 import type { Mac } from '../addr/mac.ts'
 import type { LinkNeigh } from '../netlink/neigh.ts'
-import type { LinkRoute } from '../netlink/route.ts'
+import { type LinkRoute, priorityOf, RT_TABLE_MAIN, RTPROT_PODWIRE, scopeOf } from '../netlink/route.ts'
 import { givesWay, slotOf } from './contest.ts'
 import { type EntryFact, routeOf, type Write } from './entry.ts'
 import type { Comparison, Leftover } from './holdings.ts'
 import { isCarriedRoute, isFlannelRoute, isOwnNeigh, isOwnRoute, type Scope, subnetLengths } from './ownership.ts'
 
 const stale = (fact: EntryFact): Write => ({ verb: 'remove', fact, why: 'stale' })
-const routeFact = (dev: string, route: LinkRoute): EntryFact =>
-  route.blackhole ? { ...route, kind: 'blackhole', ns: 'node' } : { ...route, kind: 'route', ns: 'node', dev }
-const neighFact = (dev: string, neigh: LinkNeigh): EntryFact => ({ ...neigh, kind: 'neigh', ns: 'node', dev })
+/** As a plan would state it: what is the kernel's default is left out. */
+const routeFact = (dev: string, route: LinkRoute): EntryFact => {
+  const { dst, via, src, onlink, protocol, table, scope, priority, mtu, advmss } = route
+  if (route.blackhole) return { kind: 'blackhole', ns: 'node', dst, protocol, priority }
+  const bare = { dst, ...(via === undefined ? {} : { via }) }
+  return {
+    kind: 'route',
+    ns: 'node',
+    dev,
+    ...bare,
+    ...(src === undefined ? {} : { src }),
+    ...(table === RT_TABLE_MAIN ? {} : { table }),
+    ...(scope === scopeOf(bare) ? {} : { scope }),
+    ...(priority === priorityOf(bare) ? {} : { priority }),
+    protocol,
+    onlink,
+    mtu,
+    advmss,
+  }
+}
+const neighFact = (dev: string, { table, ip, lladdr, protocol, marked }: LinkNeigh): EntryFact => {
+  const owner = table === 'neigh' ? protocol : marked ? RTPROT_PODWIRE : 0
+  return { kind: 'neigh', ns: 'node', dev, table, ip, lladdr, ...(owner === 0 ? {} : { protocol: owner }) }
+}
 
 /** Of what the kernel has only one. */
 const placeOf = (fact: EntryFact): string =>
@@ -26,14 +47,11 @@ interface Findings {
   readonly routes: Write[]
   readonly forwarding: Write[]
   readonly neighs: Write[]
-  /** Second destinations of forwarding entries; to be removed after the first was set. */
-  readonly seconds: Write[]
 }
 
 /** What the plan says of places, worked out when an entry is found that might be in one of them. */
 interface Demand {
   readonly lacks: (place: string) => boolean
-  readonly forwards: (place: string) => boolean
   readonly lengths: () => Readonly<Record<Family, number>>
 }
 
@@ -46,15 +64,10 @@ const lazily = <T>(value: () => T): (() => T) => {
   }
 }
 
-const isForwarding = (fact: EntryFact): boolean => fact.kind === 'neigh' && fact.table === 'fdb'
-const placesOf = (facts: readonly EntryFact[]): ReadonlySet<string> => new Set(facts.map(placeOf))
-
 const demandOf = (facts: readonly EntryFact[], networks: readonly Cidr[], comparison: Comparison): Demand => {
-  const lacking = lazily(() => placesOf(comparison.lacking))
-  const forwarding = lazily(() => placesOf(facts.filter(isForwarding)))
+  const lacking = lazily(() => new Set(comparison.lacking.map(placeOf)))
   return {
     lacks: (place) => lacking().has(place),
-    forwards: (place) => forwarding().has(place),
     lengths: lazily(() => subnetLengths(subnetsOf(facts, comparison.leftovers, networks))),
   }
 }
@@ -112,7 +125,6 @@ const judgeForwarding = (
   for (const entry of entries) {
     const place = neighPlace(name, entry)
     if (demand.lacks(place)) findings.found.add(place)
-    if (demand.forwards(place)) findings.seconds.push(stale(neighFact(name, entry)))
     else if (entry.marked || macs.has(entry.lladdr)) findings.forwarding.push(stale(neighFact(name, entry)))
   }
 }
@@ -138,10 +150,10 @@ const mend = (lacking: readonly EntryFact[], { found }: Findings): Write[] => {
 /** In the order to write them: what is stale, routes before what they lead to; then what lacks, as the plan has it. */
 export const planMending = (facts: readonly EntryFact[], { networks }: Scope, comparison: Comparison): Write[] => {
   const demand = demandOf(facts, networks, comparison)
-  const findings: Findings = { found: new Set(), routes: [], forwarding: [], neighs: [], seconds: [] }
+  const findings: Findings = { found: new Set(), routes: [], forwarding: [], neighs: [] }
   for (const leftover of comparison.leftovers) judge(leftover, networks, demand, findings)
   const isOurs = (route: LinkRoute) => isCarriedRoute(route, networks)
   judgeRoutes('', comparison.blackholes, isOurs, demand, findings)
-  const { routes, forwarding, neighs, seconds } = findings
-  return [...routes, ...forwarding, ...neighs, ...mend(comparison.lacking, findings), ...seconds]
+  const { routes, forwarding, neighs } = findings
+  return [...routes, ...forwarding, ...neighs, ...mend(comparison.lacking, findings)]
 }

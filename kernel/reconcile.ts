@@ -2,7 +2,7 @@
 import { dumpAllAddresses } from '../netlink/address.ts'
 import { dumpLinks, type Link } from '../netlink/link.ts'
 import type { AddrFact } from './addr.ts'
-import { type EntryFact, isEntry } from './entry.ts'
+import { type EntryFact, isEntry, renderRemoval } from './entry.ts'
 import { writeEntries } from './entry-batch.ts'
 import { compareEntries, type Place } from './holdings.ts'
 import type { Kernel } from './kernel.ts'
@@ -63,7 +63,7 @@ const removeStaleAddresses = (plan: Plan, scope: Scope, links: readonly Link[], 
     const fact: AddrFact = { kind: 'addr', ns: 'node', dev, address }
     attempt(fact, log, () => {
       operationsOf(fact).remove(fact, kernel)
-      log.changed(() => `ip addr del ${address} dev ${dev}`, 'stale')
+      log.changed(() => renderRemoval(fact), 'stale')
     })
   }
 }

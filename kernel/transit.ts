@@ -1,5 +1,5 @@
 /** From one plan to the next, by their difference. */
-import { type EntryFact, isEntry, type Write } from './entry.ts'
+import { type EntryFact, isEntry, renderRemoval, type Write } from './entry.ts'
 import { writeEntries } from './entry-batch.ts'
 import { identityOf, isSame } from './identity.ts'
 import type { Kernel } from './kernel.ts'
@@ -19,7 +19,7 @@ const removeFact = (fact: Fact, kernel: Kernel, log: Log): void => {
   const operations = operationsOf(fact)
   try {
     operations.remove(fact, kernel)
-    log.changed(() => operations.render(fact), 'gone')
+    log.changed(() => renderRemoval(fact), 'gone')
   } catch (error) {
     log.failed(fact, error)
   }
@@ -99,7 +99,7 @@ const setOf = ({ fact, before }: Step, anew: boolean): PeerSet[] => {
 
 /** From one plan to the next, without looking at what the kernel holds: what `before` has and `after` does not is removed,
  *  last first; then what is new or has changed is made, in order, a route or an address of a peer in place of its former
- *  value; peers of WireGuard last, and those that go after those that come. The cost is that of the two plans: hand over the
+ *  value; then addresses and peers of WireGuard that go. The cost is that of the two plans: hand over the
  *  parts that change, all of them at once, so that what moves from one part to another is replaced.
  *  @throws NetlinkError when the socket fails */
 export const transit = (before: Plan, after: Plan, kernel: Kernel): Outcome => {
@@ -109,16 +109,22 @@ export const transit = (before: Plan, after: Plan, kernel: Kernel): Outcome => {
   const steps = after.map((fact) => ({ fact, identity: identityOf(fact) }))
   const wanted = new Set(steps.map(({ identity }) => identity))
   const leaving = [...old].filter(([identity]) => !wanted.has(identity)).map(([, fact]) => fact)
-  removeAll(leaving.filter((fact) => !isPeer(fact)).toReversed(), kernel, log)
+  const { first, peers, last } = sorted(leaving.toReversed())
+  removeAll(first, kernel, log)
   const all = steps.map(({ fact, identity }) => ({ fact, before: old.get(identity) }))
   const others = all.filter(({ fact }) => !isPeer(fact))
   const anew = makeAll(others, kernel, log)
   const sets = all.flatMap((step) => setOf(step, anew))
-  writePeers(
-    sets,
-    leaving.filter(isPeer).map((fact) => ({ fact, why: 'gone' })),
-    kernel,
-    log,
-  )
+  const removals = peers.map((fact) => ({ fact, why: 'gone' }) as const)
+  writePeers(sets, removals, kernel, log)
+  removeAll(last, kernel, log)
   return log.outcome
 }
+
+/** Of facts that go, those that may go before others come. A link that loses its last IPv4 address loses its routes and
+ *  neighbours with it. */
+const sorted = (leaving: readonly Fact[]) => ({
+  first: leaving.filter((fact) => !isPeer(fact) && fact.kind !== 'addr'),
+  peers: leaving.filter(isPeer),
+  last: leaving.filter((fact) => fact.kind === 'addr'),
+})
