@@ -8,7 +8,7 @@ import { createTable, deleteTable, setSpec } from '../netfilter/transaction.ts'
 import { ENOENT, NetlinkError } from '../netlink/error.ts'
 import type { Message } from '../netlink/message.ts'
 import type { SetSpec } from '../netlink/nftables.ts'
-import { decodeTable, dumpSets, getTable, readGeneration } from '../netlink/nftables-dump.ts'
+import { decodeTable, dumpSets, getTable, readGeneration, type TableDump } from '../netlink/nftables-dump.ts'
 import { dumpElements, type ElementSpec, newElements } from '../netlink/nftables-element.ts'
 import { decodeComment } from '../netlink/nftables-userdata.ts'
 import type { NetlinkSocket } from '../netlink/socket.ts'
@@ -26,13 +26,19 @@ const layoutComment = (table: Table): string =>
 /** `table` with the comment that says its layout. */
 export const withLayout = (table: Table): Table => ({ ...table, comment: layoutComment(table) })
 
-/** The comment of a table; undefined when there is none. @throws NetlinkError */
-export const tableComment = (socket: NetlinkSocket, table: Pick<Table, 'family' | 'name'>): string | undefined => {
+/** A table as the kernel shows it; undefined when there is none. @throws NetlinkError */
+export const readTable = (socket: NetlinkSocket, table: Pick<Table, 'family' | 'name'>): TableDump | undefined => {
   const [reply] = socket.exchange([getTable(idOf(table))])
   if (reply?.errno === ENOENT) return undefined
   if (reply === undefined || reply.errno !== 0)
     throw new NetlinkError(`nft list table ${table.family} ${table.name}`, reply?.errno ?? 0, reply?.extack)
-  return reply.messages[0] === undefined ? undefined : decodeComment(decodeTable(reply.messages[0]).userdata)
+  return reply.messages[0] === undefined ? undefined : decodeTable(reply.messages[0])
+}
+
+/** The comment of a table; undefined when there is no table. @throws NetlinkError */
+export const tableComment = (socket: NetlinkSocket, table: Pick<Table, 'family' | 'name'>): string | undefined => {
+  const found = readTable(socket, table)
+  return found === undefined ? undefined : decodeComment(found.userdata)
 }
 
 /** What has to be sent before elements can be added: nothing, the table, or the table in place of the one that is there. */

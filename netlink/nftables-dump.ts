@@ -20,6 +20,8 @@ import type { NetlinkSocket } from './socket.ts'
 
 export interface TableDump extends TableId {
   readonly userdata: Uint8Array
+  /** Its chains are hooked nowhere. */
+  readonly dormant: boolean
 }
 
 export interface ChainDump {
@@ -62,7 +64,9 @@ export const getTable = (id: TableId): Message =>
 export const decodeTable = (received: Received): TableDump => {
   const attrs = nftAttrs(received)
   const userdata = attrs.get(nf.NFTA_TABLE_USERDATA) ?? NONE
-  return { family: received.body[0] ?? 0, name: readText(attrs.get(nf.NFTA_TABLE_NAME)), userdata }
+  const flags = attrs.get(nf.NFTA_TABLE_FLAGS)
+  const dormant = flags !== undefined && (readBe32(flags) & nf.NFT_TABLE_F_DORMANT) !== 0
+  return { family: received.body[0] ?? 0, name: readText(attrs.get(nf.NFTA_TABLE_NAME)), userdata, dormant }
 }
 
 /** Tables of a family. @throws NetlinkError */

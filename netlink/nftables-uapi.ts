@@ -23,6 +23,7 @@ export const NFTA_GEN_ID = 1
 export const NFTA_TABLE_NAME = 1
 export const NFTA_TABLE_FLAGS = 2
 export const NFTA_TABLE_USERDATA = 6
+export const NFT_TABLE_F_DORMANT = 1
 
 export const NFTA_HOOK_HOOKNUM = 1
 export const NFTA_HOOK_PRIORITY = 2
