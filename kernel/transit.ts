@@ -7,7 +7,7 @@ import { leftBy } from './leaving.ts'
 import { operationsOf } from './operations.ts'
 import { type Log, type Outcome, openLog } from './outcome.ts'
 import type { Fact, Plan } from './plan.ts'
-import { isPeer, type PeerSet, writePeers } from './wireguard-bulk.ts'
+import { isPeer, type PeerSet, writePeers } from './wireguard-batch.ts'
 
 /** A fact that comes, with the one of its identity that it takes the place of. */
 interface Step {

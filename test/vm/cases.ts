@@ -1,5 +1,6 @@
 /** Everything that is tested in the guest. */
 
+import { agentCases } from './agent-cases.ts'
 import { bridgeCases } from './bridge-cases.ts'
 import type { Cases } from './case.ts'
 import { chainCases } from './chain-cases.ts'
@@ -8,6 +9,7 @@ import { wireguardCases } from './wireguard-cases.ts'
 import { wireguardFleetCases } from './wireguard-fleet-cases.ts'
 
 export const cases: Cases = {
+  ...agentCases,
   ...bridgeCases,
   ...chainCases,
   ...overlayCases,

@@ -39,6 +39,7 @@ const bundle = async (): Promise<string> => {
 beforeAll(async () => {
   const script = await bundle()
   const { stdout, stderr } = await runInGuest(`PODWIRE_BIN_DIR=${binDir()} exec ${process.execPath} ${script}`)
+  console.log(stderr)
   for (const line of stdout.split('\n').filter(Boolean)) {
     const verdict: Verdict = JSON.parse(line)
     verdicts.set(verdict.name, verdict)

@@ -1,17 +1,15 @@
-/** Peers of WireGuard devices by the thousand: few messages, one dump of each device. Peers are set before others are
- *  removed, so that a subnet goes from one to the other (a node with a new key) with no moment in between. */
+/** Peers of WireGuard devices written by the thousand: few messages. Peers are set before others are removed, so that a
+ *  subnet goes from one to the other (a node with a new key) with no moment in between. */
 import { networkOf } from '../addr/cidr.ts'
-import type { Ip } from '../addr/ip.ts'
 import { ENODEV, EOPNOTSUPP, EPERM, NetlinkError } from '../netlink/error.ts'
 import type { GenericSocket } from '../netlink/generic.ts'
 import type { Message } from '../netlink/message.ts'
 import { PEERS_PER_MESSAGE, type PeerSettings, removePeers, setPeers } from '../netlink/wireguard.ts'
-import { getWireguard, type WireguardPeer } from '../netlink/wireguard-dump.ts'
+import type { WireguardPeer } from '../netlink/wireguard-dump.ts'
 import type { Kernel } from './kernel.ts'
 import type { Log, Reason } from './outcome.ts'
-import type { Scope } from './ownership.ts'
-import type { Fact, Ns, Plan } from './plan.ts'
-import { peerDifference, peerSettings, renderPeer, type WireguardPeerFact } from './wireguard-peer.ts'
+import type { Fact, Ns } from './plan.ts'
+import { peerSettings, renderPeer, type WireguardPeerFact } from './wireguard-peer.ts'
 
 export const isPeer = (fact: Fact): fact is WireguardPeerFact => fact.kind === 'wireguard-peer'
 
@@ -21,6 +19,8 @@ export interface PeerSet {
   /** What it was, as far as that is known. */
   readonly before: Pick<WireguardPeer, 'allowedIPs'> | undefined
   readonly why: Reason
+  /** A session is begun at once. */
+  readonly greet?: boolean
 }
 
 /** A peer that is to go; of the fact no more than its key counts. */
@@ -36,7 +36,17 @@ const settingsOf = ({ fact, before }: PeerSet): PeerSettings => {
   return { ...peerSettings(fact), replaceAllowedIPs: !isCovered }
 }
 
-interface Device {
+/** A peer that this device has lost goes on sending by the session it had, unheard, until it notices after 15 s
+ *  (KEEPALIVE_TIMEOUT and REKEY_TIMEOUT, WireGuard whitepaper §6.1). A keepalive that is switched on is sent at once, and
+ *  begins a new session; then it is as wanted. */
+const messagesFor = (socket: GenericSocket, dev: string, sets: readonly PeerSet[]): readonly Message[] => {
+  const greeted = sets.filter(({ greet, fact }) => greet === true && fact.keepalive === 0)
+  const first = sets.map((set) => ({ ...settingsOf(set), ...(greeted.includes(set) ? { keepalive: 1 } : {}) }))
+  const then = greeted.map(({ fact: { publicKey } }) => ({ publicKey, keepalive: 0, updateOnly: true }) as const)
+  return [...setPeers(socket, dev, first), ...setPeers(socket, dev, then)]
+}
+
+export interface Device {
   readonly ns: Ns
   readonly dev: string
 }
@@ -87,7 +97,7 @@ const sendAll = <T extends Step>(socket: GenericSocket, { steps, messagesOf, ren
 const renderRemoval = ({ fact }: PeerRemoval): string => `wg set ${fact.dev} peer ${fact.publicKey} remove`
 
 /** @throws NetlinkError when the device is not there, or the kernel has no WireGuard */
-const writeDevice = (
+export const writeDevice = (
   { ns, dev }: Device,
   sets: readonly PeerSet[],
   removals: readonly PeerRemoval[],
@@ -95,7 +105,7 @@ const writeDevice = (
   log: Log,
 ): void => {
   const socket = kernel.generic(ns)
-  const messagesOf = (part: readonly PeerSet[]) => setPeers(socket, dev, part.map(settingsOf))
+  const messagesOf = (part: readonly PeerSet[]) => messagesFor(socket, dev, part)
   const goneOf = (part: readonly PeerRemoval[]) =>
     removePeers(
       socket,
@@ -106,11 +116,11 @@ const writeDevice = (
   sendAll(socket, { steps: removals, messagesOf: goneOf, render: renderRemoval }, log)
 }
 
-const devicesOf = (facts: readonly Device[]): readonly Device[] => [
+export const devicesOf = (facts: readonly Device[]): readonly Device[] => [
   ...new Map(facts.map(({ ns, dev }) => [`${ns} ${dev}`, { ns, dev }])).values(),
 ]
 
-const isOn = ({ ns, dev }: Device, fact: Device): boolean => fact.ns === ns && fact.dev === dev
+export const isOn = ({ ns, dev }: Device, fact: Device): boolean => fact.ns === ns && fact.dev === dev
 
 /** Peers set and removed from one plan to the next, without looking at what the devices hold. Never throws for what the
  *  kernel refuses: a device that is not there is one failure, and what was to be removed from it is gone. */
@@ -128,54 +138,6 @@ export const writePeers = (
     } catch (error) {
       const first = own[0] ?? (error instanceof NetlinkError && error.errno === ENODEV ? undefined : leaving[0])
       if (first !== undefined) log.failed(first.fact, error)
-    }
-  }
-}
-
-/** A peer that no plan has, as a fact. */
-const staleFact = ({ ns, dev }: Device, { endpoint, ...peer }: WireguardPeer): WireguardPeerFact => ({
-  kind: 'wireguard-peer',
-  ns,
-  dev,
-  publicKey: peer.publicKey,
-  endpoint: endpoint ?? { ip: '0.0.0.0' as Ip, port: 0 },
-  allowedIPs: peer.allowedIPs,
-  keepalive: peer.keepalive,
-})
-
-const mendDevice = (
-  device: Device,
-  facts: readonly WireguardPeerFact[],
-  isOwn: boolean,
-  kernel: Kernel,
-  log: Log,
-): void => {
-  const found = getWireguard(kernel.generic(device.ns), device.dev)
-  if (found === undefined) throw new NetlinkError(`wg show ${device.dev}`, ENODEV)
-  const left = new Map(found.peers.map((peer) => [peer.publicKey, peer]))
-  const sets: PeerSet[] = []
-  for (const fact of facts) {
-    const before = left.get(fact.publicKey)
-    left.delete(fact.publicKey)
-    if (peerDifference(fact, before) !== undefined)
-      sets.push({ fact, before, why: before === undefined ? 'missing' : 'different' })
-  }
-  const stale = isOwn
-    ? [...left.values()].map((peer) => ({ fact: staleFact(device, peer), why: 'stale' }) as const)
-    : []
-  writeDevice(device, sets, stale, kernel, log)
-}
-
-/** Brings the peers of every WireGuard device of the plan to the plan. Those that it does not have are removed from devices of
- *  `scope`. Never throws for what the kernel refuses. */
-export const mendPeers = (plan: Plan, scope: Scope, kernel: Kernel, log: Log): void => {
-  const facts = plan.filter((fact) => fact.kind === 'wireguard' || isPeer(fact))
-  for (const device of devicesOf(facts)) {
-    const own = facts.filter((fact) => isOn(device, fact))
-    try {
-      mendDevice(device, own.filter(isPeer), device.ns === 'node' && scope.devices.includes(device.dev), kernel, log)
-    } catch (error) {
-      if (own[0] !== undefined) log.failed(own[0], error)
     }
   }
 }
