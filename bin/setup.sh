@@ -22,6 +22,7 @@ if [ "${1:-}" = test ]; then
   packages="$packages containerd runc busybox-static"                                      # test/clients: CRI
   packages="$packages golang-go golang-github-appc-cni-dev"                               # test/clients: libcni
   packages="$packages qemu-system-x86 cpio"                                               # test/vm
+  packages="$packages etcd-server etcd-client golang-go dpkg-dev make rsync openssl"          # test/kubernetes: a control plane
   packages="$packages wireguard-tools"                                                    # test/vm: wg, as an observer
 fi
 
