@@ -7,9 +7,10 @@ import { openKnowledge } from './knowledge.ts'
 import { openLeases } from './leases.ts'
 import { takeLock } from './lock.ts'
 import { type Log, openLog, wordsOf } from './log.ts'
-import { openLoop } from './loop.ts'
+import { type Loop, openLoop } from './loop.ts'
 import { readMemory } from './memory.ts'
 import type { Options } from './options.ts'
+import { openReach } from './reach.ts'
 import { openReconciler } from './reconciler.ts'
 import { openReport, type Report } from './report.ts'
 import { closeServer, servePort, serveSocket } from './server.ts'
@@ -65,30 +66,23 @@ const assemble = async ({ start, log, kernel, store }: Assembly) => {
   const [know, leases, memory] = [openKnowledge(), openLeases(), readMemory(options.stateDir)]
   const metrics = openMetrics(version, () => report.readings())
   const reconciler = openReconciler(kernel, log, metrics)
-  const keeper = openKeeper({ options, log, reconciler, leases, earlierDevices: memory?.devices ?? [] })
-  const report: Report = openReport({ version, options, know, leases, keeper, reconciler, probes: () => new Map() })
-  const loop = openLoop({
-    options,
-    once,
-    log,
-    metrics,
-    kernel,
-    store,
-    know,
-    leases,
-    keeper,
-    reconciler,
-    memory,
+  const probed = once ? { ...options, probeInterval: 0 } : options
+  const reach = openReach({ options: probed, kernel, log, onBroken: () => loop.wake() })
+  const keeper = openKeeper({ options, log, reconciler, leases, reach, earlierDevices: memory?.devices ?? [] })
+  const report: Report = openReport({ version, options, know, leases, keeper, reconciler, reach })
+  const loop: Loop = openLoop({
+    ...{ options, once, log, metrics, kernel, store, know, leases, keeper, reconciler, memory, reach },
     isReady: () => report.missing().length === 0,
   })
-  return { know, report, metrics, reconciler, loop }
+  return { know, report, metrics, reconciler, reach, loop }
 }
 
 const work = async (assembly: Assembly): Promise<number> => {
   const { start, log } = assembly
   const { options, once } = start
-  const { know, report, metrics, reconciler, loop } = await assemble(assembly)
+  const { know, report, metrics, reconciler, reach, loop } = await assemble(assembly)
   const signal = untilSignal(log)
+  process.on('SIGHUP', loop.wake)
   const servers = once
     ? []
     : [
@@ -101,6 +95,7 @@ const work = async (assembly: Assembly): Promise<number> => {
     await loop.run(signal)
   } finally {
     for (const server of servers) closeServer(server)
+    reach.close()
   }
   return once && (reconciler.failures().length > 0 || report.missing().length > 0) ? 1 : 0
 }

@@ -11,6 +11,7 @@ import { type Desired, openDesired } from './desired.ts'
 import type { Leases } from './leases.ts'
 import type { Log } from './log.ts'
 import type { Options } from './options.ts'
+import type { Reach } from './reach.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { LeaseEvent } from './store/store.ts'
 
@@ -30,6 +31,7 @@ export interface KeeperParts {
   readonly log: Log
   readonly reconciler: Reconciler
   readonly leases: Leases
+  readonly reach: Pick<Reach, 'set' | 'remove' | 'facts'>
   /** Links of an earlier agent's overlay. */
   readonly earlierDevices: readonly string[]
 }
@@ -58,7 +60,7 @@ const change = (admission: Admission, event: LeaseEvent): AdmissionChange => {
   }
 }
 
-export const openKeeper = ({ options, log, reconciler, leases, earlierDevices }: KeeperParts): Keeper => {
+export const openKeeper = ({ options, log, reconciler, leases, reach, earlierDevices }: KeeperParts): Keeper => {
   let current: { readonly desired: Desired; readonly admission: Admission; readonly text: string } | undefined
   const dirty = new Map<string, Lease | undefined>()
   /** What an earlier plan had that this one does not: looked at until a pass went well. */
@@ -72,10 +74,14 @@ export const openKeeper = ({ options, log, reconciler, leases, earlierDevices }:
   const rebuild = (node: OverlayNode, text: string): Plan => {
     const planner = plannerOf(node.conf.backend)
     const admission = makeAdmission({ node, anyLength: options.store === 'kubernetes' })
-    const desired = openDesired(node, planner.scope(node), basePlan(node, options))
+    const desired = openDesired(node, planner.scope(node), [...basePlan(node, options), ...reach.facts(node.conf)])
     admission.all(leases.all(), leases.invalid)
-    for (const lease of admission.admitted.values()) desired.put(lease.key, planner.peer(node, lease))
     const before = current
+    for (const key of before?.admission.admitted.keys() ?? []) if (!admission.admitted.has(key)) reach.remove(key)
+    for (const lease of admission.admitted.values()) {
+      desired.put(lease.key, planner.peer(node, lease))
+      reach.set(lease)
+    }
     current = { desired, admission, text }
     dirty.clear()
     for (const [key, why] of admission.rejected) if (before?.admission.rejected.get(key) !== why) logRejected(key)
@@ -85,7 +91,7 @@ export const openKeeper = ({ options, log, reconciler, leases, earlierDevices }:
   }
 
   const full = (node: OverlayNode): Outcome => {
-    const text = JSON.stringify(node)
+    const text = JSON.stringify([node, reach.facts(node.conf)])
     const isNew = current?.text !== text
     const before = isNew ? rebuild(node, text) : []
     flush()
@@ -101,8 +107,14 @@ export const openKeeper = ({ options, log, reconciler, leases, earlierDevices }:
     leases.apply(event)
     if (current === undefined) return
     const { admitted, withdrawn } = change(current.admission, event)
-    for (const key of withdrawn) dirty.set(key, undefined)
-    for (const lease of admitted) dirty.set(lease.key, lease)
+    for (const key of withdrawn) {
+      dirty.set(key, undefined)
+      reach.remove(key)
+    }
+    for (const lease of admitted) {
+      dirty.set(lease.key, lease)
+      reach.set(lease)
+    }
     if (event.kind === 'all') for (const key of current.admission.rejected.keys()) logRejected(key)
     else logRejected(event.kind === 'set' ? event.lease.key : event.key)
   }

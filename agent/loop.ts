@@ -23,6 +23,7 @@ import { followNetConf, type Read } from './net-conf-task.ts'
 import type { Options } from './options.ts'
 import { isOwnTouched, isSameLease, wantedOf } from './own-lease.ts'
 import { makePass } from './pass.ts'
+import type { Reach } from './reach.ts'
 import { announceReady } from './ready-task.ts'
 import { openRecollection, storeName } from './recollection.ts'
 import type { Reconciler } from './reconciler.ts'
@@ -45,18 +46,29 @@ export interface LoopParts {
   readonly keeper: Keeper
   readonly reconciler: Reconciler
   readonly memory: Memory | undefined
+  readonly reach: Pick<Reach, 'examine'>
   readonly isReady: () => boolean
 }
 
 const MINUTE = 60_000
+/** By then a first round of probes has answers. */
+const FIRST_EXAMINATION_MS = 10_000
 /** Passes at intervals come within a tenth of it, so that the nodes of a cluster do not ask the store in step. */
 const jittered = (ms: number): number => ms * (0.9 + Math.random() / 5)
 
-export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal) => Promise<void> } => {
-  const { options, once, log, metrics, kernel, store, know, leases, keeper, reconciler, memory } = parts
+export interface Loop {
+  /** Until `signal` aborts; with `once` until the kernel is as planned. @throws DecodeError for a network configuration that
+   *  nothing can begin with; with `once` StoreError */
+  readonly run: (signal: AbortSignal) => Promise<void>
+  /** Reads the network configuration again and makes a pass. */
+  readonly wake: () => void
+}
+
+export const openLoop = (parts: LoopParts): Loop => {
+  const { options, once, log, metrics, kernel, store, know, leases, keeper, reconciler, memory, reach } = parts
   const surroundings = openSurroundings({ know, options, kernel, log, lastLease: memory?.own.lease })
   const recollection = openRecollection({ know, leases, keeper, options, log })
-  const [netConfAlarm, leaseAlarm, readyAlarm] = [openAlarm(), openAlarm(), openAlarm()]
+  const [netConfAlarm, leaseAlarm, readyAlarm, clock] = [openAlarm(), openAlarm(), openAlarm(), openAlarm()]
   const failureBackoff = openBackoff(1000, 60_000)
   let links = NO_LINKS
   let [isRemembering, isAdvised] = [false, false]
@@ -65,6 +77,7 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
   /** Once: what others have there does not come by itself. */
   const advise = (base: Plan): void => {
     isAdvised = true
+    setTimeout(examine, FIRST_EXAMINATION_MS).unref()
     removeUnplannedTable(base, kernel)
     for (const line of adviceFor(options, kernel)) log.warn(line)
   }
@@ -169,12 +182,17 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
     schedule.passNow()
   }
 
+  const examine = (): void => {
+    const desired = keeper.desired()
+    if (desired !== undefined) reach.examine(desired.node.conf, keeper.admission()?.admitted.values() ?? [])
+  }
+
   const beat = async (signal: AbortSignal): Promise<void> => {
-    const clock = openAlarm()
     while (!signal.aborted) {
       await clock.wait(jittered(options.resync * 1000), signal)
       netConfAlarm.ring()
       schedule.passNow()
+      examine()
     }
   }
 
@@ -226,5 +244,5 @@ export const openLoop = (parts: LoopParts): { readonly run: (signal: AbortSignal
       await Promise.allSettled(tasks)
     }
   }
-  return { run }
+  return { run, wake: clock.ring }
 }

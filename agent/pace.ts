@@ -9,22 +9,21 @@ export interface Pace {
 }
 
 /** Causes are gathered for this long. */
-const GATHER_MS = 50
-/** So many passes may follow each other; then one is added each second. */
+const GATHER_MS = 30
+/** So many passes may follow each other. Then one is added each second, or in twenty times what the last one took. */
 const BURST = 10
 const REFILL_MS = 1000
-/** At most a twentieth of the time is spent in passes. */
-const REST = 20
+const REFILL_SHARE = 20
 
 export const openPace = (): Pace => {
-  let [left, counted, rested] = [BURST, 0, Number.NEGATIVE_INFINITY]
-  const leftAt = (now: number): number => Math.min(BURST, left + (now - counted) / REFILL_MS)
+  let [left, counted, refill] = [BURST, 0, REFILL_MS]
+  const leftAt = (now: number): number => Math.min(BURST, left + (now - counted) / refill)
   return {
-    due: (now) => Math.max(now + GATHER_MS, rested, now + (1 - leftAt(now)) * REFILL_MS),
+    due: (now) => Math.max(now + GATHER_MS, now + (1 - leftAt(now)) * refill),
     ran: (now, ms) => {
       left = Math.max(0, leftAt(now) - 1)
       counted = now
-      rested = now + ms * REST
+      refill = Math.max(REFILL_MS, ms * REFILL_SHARE)
     },
   }
 }

@@ -8,6 +8,7 @@ import type { Knowledge } from './knowledge.ts'
 import type { Leases } from './leases.ts'
 import type { Readings } from './metrics.ts'
 import type { Options } from './options.ts'
+import type { Reach } from './reach.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { AgentPlan, AgentStatus, LeaseStatus, PeerStatus, ProbeStatus, StoreStatus } from './status.ts'
 
@@ -18,8 +19,7 @@ export interface ReportParts {
   readonly leases: Leases
   readonly keeper: Keeper
   readonly reconciler: Reconciler
-  /** By the lease's key. */
-  readonly probes: () => ReadonlyMap<string, ProbeStatus>
+  readonly reach: Pick<Reach, 'statuses' | 'counts'>
 }
 
 export interface Report {
@@ -92,9 +92,9 @@ const missingOf = ({ know, leases, keeper, reconciler }: ReportParts): readonly 
 }
 
 const statusOf = (parts: ReportParts): AgentStatus => {
-  const { know, keeper, reconciler, version, probes } = parts
+  const { know, keeper, reconciler, version, reach } = parts
   const [desired, admission, missing] = [keeper.desired(), keeper.admission(), missingOf(parts)]
-  const found = probes()
+  const found = reach.statuses()
   return defined<AgentStatus>({
     ...{ version, pid: process.pid, started: timeOf(know.started), isReady: missing.length === 0, missing },
     store: storeStatus(parts),
@@ -121,8 +121,8 @@ const planOf = ({ keeper }: ReportParts): AgentPlan | undefined => {
   return { base: desired.base.map(withoutSecrets), peers: Object.fromEntries(peers), scope: desired.scope }
 }
 
-const readingsOf = ({ know, keeper, reconciler, probes }: ReportParts): Readings => {
-  const [found, admission, expires] = [[...probes().values()], keeper.admission(), know.own?.own.expires]
+const readingsOf = ({ know, keeper, reconciler, reach }: ReportParts): Readings => {
+  const [admission, expires] = [keeper.admission(), know.own?.own.expires]
   return {
     hasLease: know.own !== undefined,
     leaseExpires: expires === undefined ? undefined : expires / 1000,
@@ -132,8 +132,7 @@ const readingsOf = ({ know, keeper, reconciler, probes }: ReportParts): Readings
     isStoreUp: know.isWatching,
     lastEvent: know.lastEvent === undefined ? undefined : know.lastEvent / 1000,
     isNetConfRefused: know.netConfRefused !== undefined,
-    probed: found.length,
-    reachable: found.filter(({ isReachable }) => isReachable).length,
+    ...reach.counts(),
   }
 }
 
