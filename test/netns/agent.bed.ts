@@ -11,12 +11,15 @@ import { makeUnderlay, type UnderlayBed } from '../support/underlay.ts'
 
 export interface OverlayBed extends UnderlayBed {
   readonly store: string
+  /** Of each node's agent: `run`, `state`, `subnet.env`, `log`. */
+  readonly folders: readonly string[]
   /** Starts the agent of node `n`, from 0; again after it ended, with the same files. */
   readonly start: (n: number, ...args: readonly string[]) => Agent
   /** The same, and waits until it is ready. */
   readonly up: (n: number, ...args: readonly string[]) => Agent
 }
 
+export const PODWIRE = `${import.meta.dirname}/../../dist/podwire`
 export const CONF = { Network: '10.244.0.0/16', Backend: { Type: 'vxlan' } }
 
 /** Files of distribution tools appear whole. */
@@ -40,11 +43,11 @@ export const makeOverlay = (count: number, label: string, conf: object = CONF): 
     untilReady(agent)
     return agent
   }
-  return { ...bed, store, start, up }
+  return { ...bed, store, folders, start, up }
 }
 
 /** By key, what subnet.env says. */
-export const subnetEnv = ({ subnetFile }: Agent): Readonly<Record<string, string>> =>
+export const subnetEnv = ({ subnetFile }: Pick<Agent, 'subnetFile'>): Readonly<Record<string, string>> =>
   Object.fromEntries(
     readFileSync(subnetFile, 'utf8')
       .split('\n')
@@ -57,7 +60,7 @@ export interface Pod {
 }
 
 /** A pod on the node `netns` with the second address of the agent's subnet. */
-export const makePod = (node: string, agent: Agent, label: string): Pod => {
+export const makePod = (node: string, agent: Pick<Agent, 'subnetFile'>, label: string): Pod => {
   const gateway = (subnetEnv(agent)['FLANNEL_SUBNET'] ?? '').split('/')[0] ?? ''
   const ip = gateway.replace(/1$/, '2')
   const netns = makeNetns(label)
