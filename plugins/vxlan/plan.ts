@@ -1,10 +1,11 @@
 /** What the kernel must hold for this node to reach the pods of the others: the backend's planner, and what leaves the
  *  overlay. Pure. */
-import type { Plan } from '../../kernel/plan.ts'
+import type { Fact, Plan } from '../../kernel/plan.ts'
 import type { Scope } from '../../kernel/reconcile.ts'
 import { makeAdmission } from '../../overlay/admission.ts'
 import type { Lease } from '../../overlay/lease.ts'
 import { type MasqueradeOptions, planMasquerade } from '../../overlay/masquerade.ts'
+import type { NetConf } from '../../overlay/net-conf.ts'
 import type { OverlayNode } from '../../overlay/planner.ts'
 import { vxlan } from '../../overlay/vxlan.ts'
 
@@ -28,12 +29,18 @@ export interface OverlayPlan {
   readonly rejected: ReadonlyMap<string, string>
 }
 
+/** An agent keeps one overlay; of this plugin's networks each has a table, and VNI 1 the agent's. */
+const tableOf = (fact: Fact, { backend }: NetConf): Fact =>
+  fact.kind !== 'nft-table' || backend.kind !== 'vxlan' || backend.vni === 1
+    ? fact
+    : { ...fact, table: { ...fact.table, name: `${fact.table.name}-${backend.vni}` } }
+
 export const planOverlay = (node: OverlayNode, fleet: Fleet, options: MasqueradeOptions): OverlayPlan => {
   const admission = makeAdmission({ node, anyLength: fleet.anyLength })
   admission.all(fleet.leases, fleet.invalid)
   return {
     base: vxlan.base(node),
-    masquerade: planMasquerade(options, node),
+    masquerade: planMasquerade(options, node).map((fact) => tableOf(fact, node.conf)),
     peers: [...admission.admitted.values()].flatMap((peer) => vxlan.peer(node, peer)),
     scope: vxlan.scope(node),
     rejected: admission.rejected,

@@ -7,6 +7,7 @@ const ALL = [
   'bridge',
   'ptp',
   'flannel',
+  'vxlan',
   'portmap',
   'firewall',
   'bandwidth',
@@ -19,7 +20,7 @@ type PluginName = (typeof ALL)[number]
 const CHAINED: readonly PluginName[] = ['portmap', 'firewall', 'bandwidth', 'tuning']
 const DELEGATING: readonly PluginName[] = ['bridge', 'ptp']
 /** Delegate the attachment itself, with a configuration of their own. */
-const OVERLAY: readonly PluginName[] = ['flannel']
+const OVERLAY: readonly PluginName[] = ['flannel', 'vxlan']
 const ATTACHING: readonly PluginName[] = [...DELEGATING, ...OVERLAY]
 const STATEFUL: readonly PluginName[] = [...ATTACHING, ...CHAINED, 'host-local']
 

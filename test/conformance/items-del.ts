@@ -48,7 +48,7 @@ const wiped = async (trial: Trial): Promise<void> => {
   await trial.warm()
   const before = await trial.state()
   const attachment = await trial.attached()
-  for (const folder of ['ipam', 'tuning', 'flannel'])
+  for (const folder of ['ipam', 'tuning', 'flannel', 'vxlan'])
     rmSync(`${trial.bed.folder}/${folder}`, { recursive: true, force: true })
   succeeded('DEL with the state folder gone', await trial.call('DEL', attachment))
   await trial.unplug(attachment)
@@ -59,6 +59,7 @@ const wiped = async (trial: Trial): Promise<void> => {
 const CHANGED: Readonly<Record<string, (trial: Trial) => Json>> = {
   bridge: ({ bed }) => ({ bridge: 'other0', isGateway: false, ipam: hostLocalIn(bed, '10.99.0.0/24') }),
   flannel: ({ bed }) => ({ subnetFile: `${bed.folder}/.none.env`, delegate: { bridge: 'other0' } }),
+  vxlan: ({ bed }) => ({ store: { dir: `${bed.folder}/.none` }, delegate: { bridge: 'other0' } }),
   ptp: ({ bed }) => ({ mtu: 1300, ipam: hostLocalIn(bed, '10.99.0.0/24') }),
   portmap: () => ({ runtimeConfig: undefined }),
   firewall: () => ({ ingressPolicy: 'same-bridge' }),

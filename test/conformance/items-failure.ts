@@ -35,23 +35,23 @@ const ofAttaching = ({ profile }: Trial, keys: Json): Json => (profile.delegates
 const FAILURES: readonly Failure[] = [
   {
     what: 'a route that the kernel refuses (after link, IPAM, address)',
-    plugins: ['bridge', 'ptp', 'flannel'],
+    plugins: ['bridge', 'ptp', 'flannel', 'vxlan'],
     conf: ({ bed }) => ({ ipam: { ...hostLocalIn(bed), routes: UNREACHABLE } }),
   },
   {
     what: 'a bridge with another address (after link, IPAM)',
-    plugins: ['bridge', 'flannel'],
+    plugins: ['bridge', 'flannel', 'vxlan'],
     conf: (trial) => ofAttaching(trial, { bridge: 'pwbr5', isGateway: true }),
     script:
       'ip link add pwbr5 type bridge; ip addr add 10.99.0.1/24 dev pwbr5; ip link set pwbr5 up; echo 0 > /proc/sys/net/ipv6/conf/pwbr5/accept_ra',
   },
   {
     what: 'a bridge that is no bridge (before link)',
-    plugins: ['bridge', 'flannel'],
+    plugins: ['bridge', 'flannel', 'vxlan'],
     conf: (trial) => ofAttaching(trial, { bridge: 'pwnone' }),
     script: 'ip link add pwnone type veth peer name pwnone2',
   },
-  { what: 'a range exhausted', plugins: ['bridge', 'ptp', 'flannel', 'host-local'], conf: exhausted },
+  { what: 'a range exhausted', plugins: ['bridge', 'ptp', 'flannel', 'vxlan', 'host-local'], conf: exhausted },
 ]
 
 const failedAdd = async (trial: Trial): Promise<void> => {

@@ -115,6 +115,7 @@ const MAC = '02:11:22:33:44:55'
 const CAPABILITIES: Readonly<Record<string, readonly Capability[]>> = {
   bridge: [{ runtimeConfig: { mac: MAC }, effect: macOf, shows: MAC }],
   flannel: [{ runtimeConfig: { mac: MAC }, effect: macOf, shows: MAC }],
+  vxlan: [{ runtimeConfig: { mac: MAC }, effect: macOf, shows: MAC }],
   tuning: [{ runtimeConfig: { mac: MAC }, effect: macOf, shows: MAC }],
   portmap: [
     {
