@@ -2,9 +2,10 @@
  *  never programmed; when what it waits for goes, it is looked at again. Of two that conflict the one admitted first stays;
  *  of leases that come together, as after a restart, the one whose key sorts first. The cost of a change does not depend on
  *  the number of leases. */
-import { type Conflict, makeClaimBook } from './claims.ts'
+import { type ClaimBook, type Conflict, claimsOf, makeClaimBook } from './claims.ts'
 import type { Lease } from './lease.ts'
-import { type AdmissionRules, objectionTo } from './objection.ts'
+import type { NetConf } from './net-conf.ts'
+import { type AdmissionRules, makeObjection } from './objection.ts'
 
 export type { AdmissionRules } from './objection.ts'
 
@@ -35,8 +36,11 @@ interface Waiting {
 }
 
 interface State {
-  readonly rules: AdmissionRules
-  readonly book: ReturnType<typeof makeClaimBook>
+  /** Key of the own lease. */
+  readonly own: string
+  readonly objectionTo: (lease: Lease) => string | undefined
+  readonly conf: NetConf
+  readonly book: ClaimBook
   readonly admitted: Map<string, Lease>
   readonly rejected: Map<string, string>
   /** Leases rejected for a conflict, by their own key; and their keys by that of the lease they wait for. */
@@ -54,9 +58,9 @@ const wait = ({ waiting, waitersOf, rejected }: State, lease: Lease, { holder, w
 
 /** Forgets everything about `key`. Returns the keys that waited for it. */
 const forget = (state: State, key: string): string[] => {
-  const { admitted, book, rejected, waiting, waitersOf } = state
+  const { admitted, book, conf, rejected, waiting, waitersOf } = state
   const lease = admitted.get(key)
-  if (lease !== undefined) book.strike(lease)
+  if (lease !== undefined) book.strike(claimsOf(conf, lease))
   admitted.delete(key)
   rejected.delete(key)
   const holder = waiting.get(key)?.holder
@@ -73,23 +77,24 @@ const forget = (state: State, key: string): string[] => {
 
 /** Admits or rejects a lease of which nothing is known. */
 const judge = (state: State, lease: Lease): void => {
-  const { rules, book, admitted, rejected } = state
-  if (lease.key === rules.node.own.key) return
-  const objection = objectionTo(rules, lease)
+  const { own, objectionTo, book, conf, admitted, rejected } = state
+  if (lease.key === own) return
+  const objection = objectionTo(lease)
   if (objection !== undefined) {
     rejected.set(lease.key, objection)
     return
   }
-  const conflict = book.conflictOf(lease)
+  const claims = claimsOf(conf, lease)
+  const conflict = book.conflictOf(claims)
   if (conflict !== undefined) {
     wait(state, lease, conflict)
     return
   }
-  book.enter(lease)
+  book.enter(claims, lease.key)
   admitted.set(lease.key, lease)
 }
 
-/** Looks at those again that waited, in the order of their keys. Returns the keys looked at. */
+/** Looks at those again that waited, in the order of their keys. */
 const reconsider = (state: State, keys: readonly string[]): void => {
   for (const key of keys) {
     const lease = state.waiting.get(key)?.lease
@@ -135,7 +140,7 @@ const changing = (state: State, key: string, run: () => readonly string[]): Admi
 
 const reject = (state: State, key: string, why: string): string[] => {
   const touched = drop(state, key)
-  if (key !== state.rules.node.own.key) state.rejected.set(key, why)
+  if (key !== state.own) state.rejected.set(key, why)
   return touched
 }
 
@@ -159,8 +164,10 @@ const replaceAll = (state: State, leases: readonly Lease[], invalid: ReadonlyMap
  *  given all leases. */
 export const makeAdmission = (rules: AdmissionRules): Admission => {
   const state: State = {
-    rules,
-    book: makeClaimBook(rules.node.conf),
+    own: rules.node.own.key,
+    objectionTo: makeObjection(rules),
+    conf: rules.node.conf,
+    book: makeClaimBook(),
     admitted: new Map(),
     rejected: new Map(),
     waiting: new Map(),

@@ -4,10 +4,10 @@ import type { Family } from '../addr/ip.ts'
 import { dataOf, enabledFamilies, publicIPOf, subnetOf } from './families.ts'
 import type { Lease } from './lease.ts'
 import type { NetConf } from './net-conf.ts'
-import { makeSubnetIndex } from './subnet-index.ts'
+import { type Bits, bitsOf, makeSubnetIndex } from './subnet-index.ts'
 
-interface Claims {
-  readonly subnets: readonly (readonly [family: Family, subnet: Cidr])[]
+export interface Claims {
+  readonly subnets: readonly { readonly family: Family; readonly subnet: Cidr; readonly bits: Bits }[]
   /** Each with the words for it; unlike of kind or family, never equal. */
   readonly names: readonly string[]
 }
@@ -22,12 +22,12 @@ const namesOf = (lease: Lease, family: Family): string[] => {
   ]
 }
 
-const claimsOf = (conf: NetConf, lease: Lease): Claims => {
+export const claimsOf = (conf: NetConf, lease: Lease): Claims => {
   const families = enabledFamilies(conf).filter((family) => subnetOf(lease, family) !== undefined)
   return {
     subnets: families.flatMap((family) => {
       const subnet = subnetOf(lease, family)
-      return subnet === undefined ? [] : [[family, subnet] as const]
+      return subnet === undefined ? [] : [{ family, subnet, bits: bitsOf(subnet) }]
     }),
     names: [...new Set(families.flatMap((family) => namesOf(lease, family)))],
   }
@@ -42,36 +42,33 @@ export interface Conflict {
 
 /** Claims of the leases that are admitted; each call costs the same however many there are. */
 export interface ClaimBook {
-  readonly conflictOf: (lease: Lease) => Conflict | undefined
-  readonly enter: (lease: Lease) => void
-  readonly strike: (lease: Lease) => void
+  readonly conflictOf: (claims: Claims) => Conflict | undefined
+  readonly enter: (claims: Claims, key: string) => void
+  readonly strike: (claims: Claims) => void
 }
 
-export const makeClaimBook = (conf: NetConf): ClaimBook => {
-  const subnets = { 4: makeSubnetIndex(), 6: makeSubnetIndex() }
-  const names = new Map<string, string>()
+export const makeClaimBook = (): ClaimBook => {
+  const indexes = { 4: makeSubnetIndex(), 6: makeSubnetIndex() }
+  const holders = new Map<string, string>()
   return {
-    conflictOf: (lease) => {
-      const claims = claimsOf(conf, lease)
-      for (const [family, subnet] of claims.subnets) {
-        const holder = subnets[family].holderOf(subnet)
+    conflictOf: ({ subnets, names }) => {
+      for (const { family, subnet, bits } of subnets) {
+        const holder = indexes[family].holderOf(bits)
         if (holder !== undefined) return { holder, what: `subnet ${subnet} overlaps that` }
       }
-      for (const name of claims.names) {
-        const holder = names.get(name)
+      for (const name of names) {
+        const holder = holders.get(name)
         if (holder !== undefined) return { holder, what: `${name} is that` }
       }
       return undefined
     },
-    enter: (lease) => {
-      const claims = claimsOf(conf, lease)
-      for (const [family, subnet] of claims.subnets) subnets[family].add(subnet, lease.key)
-      for (const name of claims.names) names.set(name, lease.key)
+    enter: ({ subnets, names }, key) => {
+      for (const { family, bits } of subnets) indexes[family].add(bits, key)
+      for (const name of names) holders.set(name, key)
     },
-    strike: (lease) => {
-      const claims = claimsOf(conf, lease)
-      for (const [family, subnet] of claims.subnets) subnets[family].remove(subnet)
-      for (const name of claims.names) names.delete(name)
+    strike: ({ subnets, names }) => {
+      for (const { family, bits } of subnets) indexes[family].remove(bits)
+      for (const name of names) holders.delete(name)
     },
   }
 }

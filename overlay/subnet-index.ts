@@ -3,13 +3,16 @@
 import { addressOf, type Cidr, lengthOf } from '../addr/cidr.ts'
 import { ipBytes } from '../addr/ip.ts'
 
+/** The bits of a prefix, from the first. */
+export type Bits = readonly (0 | 1)[]
+
 export interface SubnetIndex {
   /** Adds a prefix that overlaps none of those there. */
-  readonly add: (subnet: Cidr, holder: string) => void
+  readonly add: (subnet: Bits, holder: string) => void
   /** Takes a prefix out that was added. */
-  readonly remove: (subnet: Cidr) => void
+  readonly remove: (subnet: Bits) => void
   /** Whose prefix overlaps `subnet`: that of one, if there are several. */
-  readonly holderOf: (subnet: Cidr) => string | undefined
+  readonly holderOf: (subnet: Bits) => string | undefined
 }
 
 interface Node {
@@ -19,8 +22,7 @@ interface Node {
 
 const empty = (): Node => ({ below: [undefined, undefined] })
 
-/** The bits of a prefix, from the first. */
-const bitsOf = (subnet: Cidr): (0 | 1)[] => {
+export const bitsOf = (subnet: Cidr): Bits => {
   const bytes = ipBytes(addressOf(subnet))
   return Array.from({ length: lengthOf(subnet) }, (_, i) => (((bytes[i >> 3] ?? 0) >> (7 - (i & 7))) & 1 ? 1 : 0))
 }
@@ -31,9 +33,9 @@ const anyBelow = (node: Node | undefined): string | undefined =>
 
 export const makeSubnetIndex = (): SubnetIndex => {
   const root = empty()
-  const pathTo = (subnet: Cidr): Node[] => {
+  const pathTo = (subnet: Bits): Node[] => {
     const path = [root]
-    for (const bit of bitsOf(subnet)) {
+    for (const bit of subnet) {
       const next = path.at(-1)?.below[bit]
       if (next === undefined) break
       path.push(next)
@@ -43,7 +45,7 @@ export const makeSubnetIndex = (): SubnetIndex => {
   return {
     add: (subnet, holder) => {
       let node = root
-      for (const bit of bitsOf(subnet)) {
+      for (const bit of subnet) {
         node.below[bit] ??= empty()
         node = node.below[bit]
       }
@@ -51,11 +53,10 @@ export const makeSubnetIndex = (): SubnetIndex => {
     },
     remove: (subnet) => {
       const path = pathTo(subnet)
-      const bits = bitsOf(subnet)
-      if (path.length <= bits.length) return
+      if (path.length <= subnet.length) return
       delete path.at(-1)?.holder
-      for (let i = bits.length; i > 0; i--) {
-        const [node, parent, bit] = [path[i], path[i - 1], bits[i - 1]]
+      for (let i = subnet.length; i > 0; i--) {
+        const [node, parent, bit] = [path[i], path[i - 1], subnet[i - 1]]
         if (node === undefined || parent === undefined || bit === undefined) return
         if (node.holder !== undefined || node.below.some((each) => each !== undefined)) return
         parent.below[bit] = undefined
@@ -64,7 +65,7 @@ export const makeSubnetIndex = (): SubnetIndex => {
     holderOf: (subnet) => {
       const path = pathTo(subnet)
       const above = path.find(({ holder }) => holder !== undefined)?.holder
-      return above ?? (path.length > lengthOf(subnet) ? anyBelow(path.at(-1)) : undefined)
+      return above ?? (path.length > subnet.length ? anyBelow(path.at(-1)) : undefined)
     },
   }
 }
