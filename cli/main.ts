@@ -5,6 +5,7 @@ import { failureOf } from '../cni/failure.ts'
 import { agentCommand } from './agent.ts'
 import { gcCommand } from './gc.ts'
 import { installCommand } from './install.ts'
+import { nodeCommand } from './node.ts'
 import { planCommand } from './plan.ts'
 import { runCommand } from './run.ts'
 import { renderError } from './screen.ts'
@@ -23,7 +24,8 @@ Examples:
   podwire install --bin-dir /opt/cni/bin     make this node's runtime use podwire
   podwire plan /etc/cni/net.d/10-pods.conflist   what ADD would do, as ip, nft and tc commands
   podwire run add pods /run/netns/test       attach a namespace as a runtime would
-  podwire gc --dry-run                       what is left of pods that are gone`
+  podwire gc --dry-run                       what is left of pods that are gone
+  podwire node ping                          which other nodes are reached, and why not`
 
 const programOf = (plugins: Plugins): Command => {
   const program = new Command('podwire')
@@ -38,6 +40,7 @@ const programOf = (plugins: Plugins): Command => {
     planCommand(plugins),
     gcCommand(),
     agentCommand(),
+    nodeCommand(),
     versionCommand(plugins),
   ]
   for (const command of commands) program.addCommand(command)

@@ -1,5 +1,6 @@
 /** What people see: tables on stdout, progress and errors on stderr. */
 import type { CniError } from '../cni/error.ts'
+import { failureOf } from '../cni/failure.ts'
 
 const widthsOf = (rows: readonly (readonly string[])[]): number[] =>
   (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
@@ -23,6 +24,12 @@ export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)}
 export const renderError = ({ message, details, code }: CniError): string => {
   const more = details === '' ? '' : `\n${details.replaceAll(/^/gm, '  ')}`
   return `podwire: ${message}${code === 0 ? '' : ` (code ${code})`}${more}\n`
+}
+
+/** Ends a command that waited: says why on stderr, and sets exit status 1. */
+export const giveUp = (error: unknown): void => {
+  process.stderr.write(renderError(failureOf(error)))
+  process.exitCode = 1
 }
 
 export interface Progress {

@@ -42,6 +42,8 @@ test.for([
     `${ipv4('01')} 0301 0000 00000000 ${ipv4('11')} ${UDP}`,
     { kind: 'unreachable', mtu: 0, ...about },
   ],
+  ['a firewall', 4, `${ipv4('01')} 030d 0000 00000000 ${ipv4('11')} ${UDP}`, { kind: 'prohibited', mtu: 0, ...about }],
+  ['a firewall', 6, `0101 0000 00000000 ${IPV6} ${UDP}`, { kind: 'prohibited', mtu: 0, ...about6 }],
   ['a closed port', 6, `0104 0000 00000000 ${IPV6} ${UDP}`, { kind: 'port', mtu: 0, ...about6 }],
   ['a short path', 6, `0200 0000 00000578 ${IPV6} ${UDP}`, { kind: 'too-big', mtu: 1400, ...about6 }],
   ['no route', 6, `0100 0000 00000000 ${IPV6} ${UDP}`, { kind: 'unreachable', mtu: 0, ...about6 }],

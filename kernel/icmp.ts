@@ -8,6 +8,8 @@ const UNREACHABLE = { 4: 3, 6: 1 } as const
 const PACKET_TOO_BIG_V6 = 2
 const CODE_PORT = { 4: 3, 6: 4 } as const
 const CODE_FRAGMENTATION_NEEDED = 4
+/** Codes that say somebody does not let packets pass: RFC 1812 §5.2.7.1, RFC 4443 §3.1. */
+const CODES_PROHIBITED: { readonly [F in Family]: readonly number[] } = { 4: [9, 10, 13], 6: [1, 5, 6] }
 const ICMP_SIZE = 8
 const IPV6_SIZE = 40
 
@@ -19,8 +21,9 @@ export interface EchoReply {
 
 /** Why a packet of ours did not arrive, as a router or the receiver says. */
 export interface IcmpError {
-  /** `port`: nothing listens there. `too-big`: longer than the path takes, which is `mtu` bytes (0: not said). */
-  readonly kind: 'port' | 'too-big' | 'unreachable'
+  /** `port`: nothing listens there. `too-big`: longer than the path takes, which is `mtu` bytes (0: not said). `prohibited`:
+   *  a firewall does not let it pass. */
+  readonly kind: 'port' | 'too-big' | 'prohibited' | 'unreachable'
   readonly mtu: number
   /** Where the packet was sent, and its protocol. */
   readonly dst: Ip
@@ -63,6 +66,7 @@ const errorKind = (family: Family, type: number, code: number): IcmpError['kind'
   if (family === 6 && type === PACKET_TOO_BIG_V6) return 'too-big'
   if (type !== UNREACHABLE[family]) return undefined
   if (family === 4 && code === CODE_FRAGMENTATION_NEEDED) return 'too-big'
+  if (CODES_PROHIBITED[family].includes(code)) return 'prohibited'
   return code === CODE_PORT[family] ? 'port' : 'unreachable'
 }
 

@@ -1,0 +1,145 @@
+/** Questions to many addresses at once over the wire: echo requests, and datagrams to ports. */
+import { type Family, familyOf, type Ip } from '../../addr/ip.ts'
+import { type Echo, type EchoSocket, isPortError, openEchoSocket, openUdpSocket } from '../../kernel/echo.ts'
+
+export interface EchoAsk {
+  readonly ip: Ip
+  /** Length of the whole IP packet, bytes. */
+  readonly length: number
+}
+
+export interface EchoAnswer {
+  /** Milliseconds; left out when nothing came back. */
+  readonly rtt?: number
+  /** With which the kernel refused to send; 0: it did not. */
+  readonly errno: number
+}
+
+const HEADERS = { 4: 28, 6: 48 } as const
+export const SMALLEST = { 4: 28 + 56, 6: 48 + 56 } as const
+const TRIES = 3
+const TRY_MS = 700
+const LOOK_MS = 5
+/** Sent before answers are looked at. */
+const BURST = 100
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+interface Waiting {
+  readonly ask: EchoAsk
+  rtt: number | undefined
+  errno: number
+  /** When each request was sent, by its number. */
+  readonly sent: Map<number, number>
+}
+
+interface Round {
+  readonly waiting: readonly Waiting[]
+  readonly bySeq: Map<number, Waiting>
+  readonly sockets: ReadonlyMap<Family, EchoSocket>
+  seq: number
+}
+
+const openSockets = (ips: readonly Ip[], unfragmented: boolean): ReadonlyMap<Family, EchoSocket> =>
+  new Map([...new Set(ips.map(familyOf))].map((family) => [family, openEchoSocket(family, { unfragmented })]))
+
+const take = ({ sockets, bySeq }: Round): void => {
+  const now = performance.now()
+  for (const socket of sockets.values())
+    for (const echo of socket.receive()) {
+      const found = echo.kind === 'reply' ? bySeq.get(echo.seq) : undefined
+      if (echo.kind !== 'reply' || found === undefined || found.ask.ip !== echo.from) continue
+      found.rtt ??= Math.max(0, now - echo.ageMs - (found.sent.get(echo.seq) ?? now))
+    }
+}
+
+const sendTo = (round: Round, each: Waiting): void => {
+  const family = familyOf(each.ask.ip)
+  round.seq = (round.seq + 1) & 0xffff
+  round.bySeq.set(round.seq, each)
+  each.sent.set(round.seq, performance.now())
+  const size = Math.max(0, each.ask.length - HEADERS[family])
+  each.errno = round.sockets.get(family)?.send(each.ask.ip, round.seq, size) ?? 0
+}
+
+const missing = ({ waiting }: Round): readonly Waiting[] =>
+  waiting.filter(({ rtt, errno }) => rtt === undefined && errno === 0)
+
+const attempt = async (round: Round): Promise<void> => {
+  for (const [i, each] of missing(round).entries()) {
+    sendTo(round, each)
+    if (i % BURST !== BURST - 1) continue
+    await pause(LOOK_MS)
+    take(round)
+  }
+  for (const end = performance.now() + TRY_MS; performance.now() < end && missing(round).length > 0; ) {
+    await pause(LOOK_MS)
+    take(round)
+  }
+}
+
+/** One answer for each question, in order. Each is asked up to three times, within some two seconds. With `unfragmented` a
+ *  packet arrives whole or not at all. @throws NetlinkError EPERM without CAP_NET_RAW */
+export const askEchoes = async (asks: readonly EchoAsk[], unfragmented = false): Promise<readonly EchoAnswer[]> => {
+  const sockets = openSockets(
+    asks.map(({ ip }) => ip),
+    unfragmented,
+  )
+  const waiting = asks.map((ask): Waiting => ({ ask, rtt: undefined, errno: 0, sent: new Map() }))
+  const round: Round = { waiting, bySeq: new Map(), sockets, seq: 0 }
+  try {
+    for (let i = 0; i < TRIES && missing(round).length > 0; i++) await attempt(round)
+  } finally {
+    for (const socket of sockets.values()) socket.close()
+  }
+  return waiting.map(({ rtt, errno }) => ({ errno, ...(rtt === undefined ? {} : { rtt }) }))
+}
+
+export interface PortAsk {
+  readonly ip: Ip
+  readonly port: number
+}
+
+/** What became of datagrams to a port. `closed`: the peer's kernel says that nothing listens. `rejected`: somebody says that
+ *  they may not pass. `blocked`: this node's own firewall does not let them out. `silent`: nothing came back, as of a port
+ *  where a tunnel listens. */
+export type PortAnswer = 'closed' | 'rejected' | 'blocked' | 'silent'
+
+const EPERM = 1
+
+const readError = (echo: Echo, { ip, port }: PortAsk): PortAnswer | undefined => {
+  if (echo.kind !== 'error' || echo.about.dst !== ip) return undefined
+  if (isPortError(echo.about, ip, port)) return 'closed'
+  return echo.about.kind === 'prohibited' ? 'rejected' : undefined
+}
+
+/** One answer for each question, in order; takes as long as the slowest. @throws NetlinkError EPERM without CAP_NET_RAW */
+export const askPorts = async (asks: readonly PortAsk[]): Promise<readonly PortAnswer[]> => {
+  const families = [...new Set(asks.map(({ ip }) => familyOf(ip)))]
+  const lines = families.map((family) => ({
+    ...{ family, echo: openEchoSocket(family, { errors: true }), udp: openUdpSocket(family) },
+  }))
+  const answers = new Map<PortAsk, PortAnswer>()
+  const open = (): readonly PortAsk[] => asks.filter((ask) => !answers.has(ask))
+  const look = (): void => {
+    const echoes = lines.flatMap(({ echo }) => echo.receive())
+    for (const echo of echoes)
+      for (const ask of open()) {
+        const answer = readError(echo, ask)
+        if (answer !== undefined) answers.set(ask, answer)
+      }
+  }
+  try {
+    for (let i = 0; i < 2 && open().length > 0; i++) {
+      for (const ask of open()) {
+        const line = lines.find(({ family }) => family === familyOf(ask.ip))
+        if (line?.udp.send(ask.ip, ask.port) === EPERM) answers.set(ask, 'blocked')
+      }
+      for (const end = performance.now() + TRY_MS; performance.now() < end && open().length > 0; await pause(LOOK_MS))
+        look()
+    }
+  } finally {
+    for (const { echo, udp } of lines) for (const socket of [echo, udp]) socket.close()
+  }
+  return asks.map((ask) => answers.get(ask) ?? 'silent')
+}
