@@ -8,7 +8,7 @@ import { delAddress, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, newAddress } from './addr
 import { delLink, newLink, setLink } from './link.ts'
 import { encodeMessages, type Message } from './message.ts'
 import { delNeigh, newNeigh } from './neigh.ts'
-import { delRoute, newRoute } from './route.ts'
+import { delRoute, newRoute, replaceRoute } from './route.ts'
 
 const MAC = '02:00:00:00:00:0b' as Mac
 const bytes = (...octets: number[]) => Buffer.from(octets)
@@ -107,6 +107,61 @@ const CASES: readonly (readonly [name: string, message: Message, expected: objec
       data: { family: 7, ifindex: 4, state: { noarp: true, permanent: true }, flags: { self: true } },
       attrs: { dst: bytes(192, 0, 2, 1), lladdr: bytes(2, 0, 0, 0, 0, 11) },
     },
+  ],
+  [
+    'newNeigh() of a forwarding entry of ours (NTF_EXT_LEARNED)',
+    newNeigh(4, { table: 'fdb', ip: 'fd00::7' as Ip, lladdr: MAC, protocol: 112 }),
+    { data: { family: 7, flags: { self: true, extLearned: true } }, attrs: { dst: fd00(7) } },
+  ],
+  [
+    'newNeigh() of a neighbour of ours (NDA_PROTOCOL)',
+    newNeigh(4, { table: 'neigh', ip: '10.1.0.7' as Ip, lladdr: MAC, protocol: 112 }),
+    { data: { family: 2, flags: {} }, attrs: { dst: bytes(10, 1, 0, 7), protocol: bytes(112) } },
+  ],
+  [
+    'newLink() of a vxlan',
+    newLink(
+      'flannel.1',
+      {
+        kind: 'vxlan',
+        vni: 0xabcdef,
+        port: 8472,
+        local: '192.0.2.1' as Ip,
+        link: 3,
+        learning: false,
+        gbp: true,
+      },
+      { mtu: 1450, up: true },
+    ),
+    {
+      kind: 'link',
+      data: { flags: { up: true } },
+      attrs: {
+        ifname: 'flannel.1',
+        mtu: 1450,
+        // nested attributes without a decoder: INFO_KIND, INFO_DATA with ID, LOCAL, LINK, PORT (big endian), LEARNING, GBP
+        linkinfo: Buffer.from(
+          ['0900 0100 76786c616e000000', '3000 0280', '0800 0100 efcdab00', '0800 0400 c0000201', '0800 0300 03000000']
+            .concat(['0600 0f00 21180000', '0500 0700 00000000', '0400 1700'])
+            .join('')
+            .replaceAll(' ', ''),
+          'hex',
+        ),
+      },
+    },
+  ],
+  [
+    'replaceRoute() of ours',
+    replaceRoute(3, { dst: '10.9.1.7/24' as Cidr, via: '10.9.1.0' as Ip, onlink: true, protocol: 112 }),
+    {
+      data: { dstLen: 24, protocol: 112, scope: 'UNIVERSE', type: 'UNICAST', flags: { __unknown: 4 } }, // RTNH_F_ONLINK
+      attrs: { dst: bytes(10, 9, 1, 0), gateway: bytes(10, 9, 1, 0) },
+    },
+  ],
+  [
+    'newRoute() of a blackhole',
+    newRoute(0, { dst: '10.9.0.0/16' as Cidr, blackhole: true, priority: 4096, protocol: 112 }),
+    { data: { type: 'BLACKHOLE', scope: 'UNIVERSE' }, attrs: { priority: 4096 } },
   ],
   [
     'delNeigh() of an IPv6 neighbour',
