@@ -6,6 +6,7 @@ export const ROOT = new URL('../..', import.meta.url).pathname
 
 const SOURCES = [
   'addr',
+  'agent',
   'bin',
   'cli',
   'cni',
@@ -15,6 +16,7 @@ const SOURCES = [
   'native',
   'netfilter',
   'netlink',
+  'overlay',
   'plugins',
 ]
 const PRODUCTS = ['dist/podwire', 'dist/podwire.node', 'dist/podwire-plugin']

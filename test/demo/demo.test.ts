@@ -16,8 +16,12 @@ const host = () => ({
   mounts: readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .filter((line) => !line.includes('/pw-')),
-  folders: ['/var/lib/cni', '/etc/cni', '/opt/cni', '/run/cni', '/run/cni-bin'].filter((path) => existsSync(path)),
-  namespaces: ['internet', 'web', 'client', 'slow', 'crashed'].filter((name) => existsSync(`/run/netns/${name}`)),
+  folders: ['/var/lib/cni', '/etc/cni', '/opt/cni', '/run/cni', '/run/cni-bin', '/run/cluster', '/run/flannel'].filter(
+    (path) => existsSync(path),
+  ),
+  namespaces: ['internet', 'web', 'client', 'slow', 'crashed', 'wire', 'node1', 'pod1'].filter((name) =>
+    existsSync(`/run/netns/${name}`),
+  ),
 })
 
 /** In the environment of every process of the demos of this test, and of no other's. */
@@ -68,8 +72,11 @@ describe('the demo', () => {
     const status = await demo.ended
     expect({ status, output: demo.output() }).toMatchObject({ status: 0, output: expect.not.stringContaining('✗') })
     expect(demo.output()).toMatch(/^WHAT +MEASURED +EXPECTED +HOLDS$/m)
-    expect(demo.output().match(/ yes$/gm)?.length).toBeGreaterThan(13)
+    expect(demo.output().match(/ yes$/gm)?.length).toBeGreaterThan(21)
     expect(demo.output()).toMatch(/^POD +ADD bridge .* ADD in all +DEL in all$/m)
+    expect(demo.output()).toMatch(/^EVENT +MEASURED +EXPECTED +TOOK +LOST +HOLDS$/m)
+    expect(demo.output()).toMatch(/^pods of all nodes reach each other +6 of 6 pairs.* yes$/m)
+    expect(demo.output()).toMatch(/^node3 leaves while the agent of node1 is down +3 entries gone.* yes$/m)
     expect(host()).toEqual(before)
     expect(demoProcesses()).toEqual([])
   })
@@ -79,6 +86,7 @@ describe('the demo', () => {
     ['SIGTERM', 'slow reads from web', 143],
     ['SIGHUP', 'detach "web"', 129],
     ['SIGKILL', 'attach "client"', null],
+    ['SIGTERM', 'start podwire agent on each', 143],
   ] as const)('leaves the host alone when %s ends it after "%s"', async (signal, text, status) => {
     const before = host()
     const demo = start()
