@@ -18,6 +18,8 @@ export interface Knowledge {
   /** With the configuration it was acquired for. */
   own?: { readonly own: OwnLease; readonly conf: NetConf }
   isWatching: boolean
+  /** The store is away since the start, and what an earlier agent knew is worked with. */
+  isRemembering: boolean
   /** Ms since the epoch. */
   lastEvent?: number
   /** By what is tried. */
@@ -34,6 +36,7 @@ export const openKnowledge = (): Knowledge => ({
   started: Date.now(),
   publicAddresses: {},
   isWatching: false,
+  isRemembering: false,
   troubles: new Map(),
   isSettled: false,
   subnetFileTrouble: 'it has not been written yet',

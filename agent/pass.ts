@@ -18,8 +18,6 @@ export interface PassParts {
   readonly log: Log
   readonly leases: Leases
   readonly keeper: Keeper
-  /** Whether leases that an earlier agent knew may be worked with. */
-  readonly isRemembering: () => boolean
 }
 
 /** The node as it is to be programmed. While the lease is of another configuration than the one in force, as before. */
@@ -51,7 +49,7 @@ const writeEnv = ({ know, options, log }: PassParts, node: OverlayNode, outcome:
 export const makePass = (parts: PassParts): Outcome | undefined => {
   const { know, keeper, leases } = parts
   const node = nodeOf(know, keeper)
-  if (node === undefined || !(leases.isKnown() || parts.isRemembering())) return undefined
+  if (node === undefined || !(leases.isKnown() || know.isRemembering)) return undefined
   const outcome = keeper.full(node)
   know.isSettled ||= leases.isKnown()
   writeEnv(parts, node, outcome)

@@ -1,10 +1,12 @@
 /** Keeps the memory on disk as it should be read after a restart; late, so that a burst of changes is one write. */
+import type { OwnLease } from '../overlay/claim.ts'
 import type { Keeper } from './keeper.ts'
 import type { Knowledge } from './knowledge.ts'
 import type { Leases } from './leases.ts'
 import { type Log, wordsOf } from './log.ts'
 import { type Memory, writeMemory } from './memory.ts'
 import type { Options } from './options.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export interface Recollection {
   /** Something changed. */
@@ -67,4 +69,29 @@ export const openRecollection = ({ know, leases, keeper, options, log }: Recolle
       timer ??= setTimeout(writeNow, LATER_MS).unref()
     },
   }
+}
+
+export interface RecallParts {
+  readonly know: Knowledge
+  readonly leases: Leases
+  readonly options: Options
+  readonly log: Log
+  readonly memory: Memory | undefined
+  readonly surroundings: Surroundings
+}
+
+const isOver = ({ expires }: OwnLease): boolean => expires !== undefined && expires < Date.now()
+
+/** The store is away and nothing has been programmed yet: what an earlier agent knew of the same store is better than
+ *  nothing, as long as the lease lasts. Returns whether there is something to work with now. */
+export const recall = ({ know, leases, options, log, memory, surroundings }: RecallParts): boolean => {
+  if (know.isRemembering || leases.isKnown()) return false
+  if (memory === undefined || memory.store !== storeName(options) || isOver(memory.own)) return false
+  know.isRemembering = true
+  leases.remember(memory.peers)
+  if (know.netConf === undefined) surroundings.adopt(memory.netConf)
+  if (know.own === undefined && know.netConf?.text === memory.netConf)
+    know.own = { own: memory.own, conf: know.netConf.conf }
+  log.warn({ peers: memory.peers.length }, 'the store is away: this node works by what it knew before')
+  return true
 }

@@ -26,6 +26,8 @@ export interface SurroundingsParts {
   readonly lastLease: Lease | undefined
 }
 
+const NO_WAY = 'no interface leads to the other nodes'
+
 /** The interface may yet come up; a wrong configuration or key stays wrong. */
 const mayPass = (error: unknown): boolean => !(error instanceof DecodeError) || error.path.startsWith('--')
 
@@ -53,9 +55,7 @@ export const openSurroundings = (parts: SurroundingsParts): Surroundings => {
     if (words !== know.siteTrouble)
       log.error(
         { error: words },
-        know.site === undefined
-          ? 'no interface leads to the other nodes'
-          : 'the underlay is not there any more; what was programmed stays',
+        know.site === undefined ? NO_WAY : 'this node is not as it was; what was programmed stays',
       )
     know.siteTrouble = words
   }

@@ -9,6 +9,8 @@ interface Addon {
   readonly flock: (fd: number, operation: number) => void
   readonly connectUnix: (path: string) => number
   readonly sha512: (bytes: Uint8Array) => string
+  /** Lets go of the pages of the executable that are in memory; what is needed is read again from the page cache. */
+  readonly giveBackPages: () => void
   /** All that a descriptor has, as UTF-8, at most `max` bytes; '' of a character device. */
   readonly readText: (fd: number, max: number) => string
   readonly writeText: (fd: number, text: string) => void

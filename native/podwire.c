@@ -174,20 +174,29 @@ static napi_value sha512_hex(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* Gives the executable's own code back to the page cache: what starting the engine ran is not run again, and what is needed
- * is mapped again at its first use. 6 MiB less at the peak of an exec, in no measurable time. Called for the executable,
- * which comes first, and ends there. */
+/* Gives the executable's own code back to the page cache, and with `data` its constants too: what starting the engine ran is
+ * not run again, and what is needed is mapped again at its first use. 6 MiB less at the peak of an exec, in no measurable
+ * time. Called for the executable, which comes first, and ends there. */
 static int give_back_code(struct dl_phdr_info *program, size_t size, void *data) {
   (void)size;
-  (void)data;
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   for (int i = 0; i < program->dlpi_phnum; i++) {
     const ElfW(Phdr) *part = &program->dlpi_phdr[i];
-    if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0) continue;
+    const int is_code = (part->p_flags & PF_X) != 0, is_constant = data != NULL && (part->p_flags & PF_W) == 0;
+    if (part->p_type != PT_LOAD || !(is_code || is_constant)) continue;
     const uintptr_t start = program->dlpi_addr + part->p_vaddr, from = start & ~(page - 1);
     madvise((void *)from, start + part->p_filesz - from, MADV_DONTNEED);
   }
   return 1;
+}
+
+/* giveBackPages(): what of the executable was read from its file is let go, for a process that goes on for long. */
+static napi_value give_back_pages(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  int constants = 1;
+  dl_iterate_phdr(give_back_code, &constants);
+  return NULL;
 }
 
 static napi_value initialise(napi_env env, napi_value exports) {
@@ -197,6 +206,7 @@ static napi_value initialise(napi_env env, napi_value exports) {
   } functions[] = {
       {"netlinkOpen", netlink_open}, {"netlinkTransact", netlink_transact}, {"setns", set_netns},
       {"flock", lock_file},          {"connectUnix", connect_unix},         {"sha512", sha512_hex},
+      {"giveBackPages", give_back_pages},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
