@@ -1,6 +1,6 @@
 /** flannel and vxlan. What their node has before any attachment stands in hidden files, so that it is no state of one: for
  *  flannel what an agent would have written, for vxlan the store of leases. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Bed } from './bed.ts'
 import {
   addressGone,
@@ -18,7 +18,7 @@ import type { Drift, Profile } from './profile.ts'
 import type { Json } from './version.ts'
 
 /** What an agent writes for a lease (flannel pkg/subnet/subnet.go WriteSubnetFile). */
-export const writeLease = ({ folder }: Bed, file: string, ipv4 = '10.77.0.1/24', ipv6 = 'fd77::1/64'): void =>
+const writeLease = ({ folder }: Bed, file: string, ipv4 = '10.77.0.1/24', ipv6 = 'fd77::1/64'): void =>
   writeFileSync(
     `${folder}/${file}`,
     `FLANNEL_NETWORK=10.76.0.0/14\nFLANNEL_SUBNET=${ipv4}\nFLANNEL_IPV6_NETWORK=fd77::/48\nFLANNEL_IPV6_SUBNET=${ipv6}\n` +
@@ -76,6 +76,7 @@ const flannel: Profile = {
     ...flannelIn(bed, LEASE, 'pwbr0'),
     ipam: { dataDir: `${bed.folder}/ipam`, routes: [{ dst: '0.0.0.0/0' }] },
   }),
+  cramp: (bed) => writeLease(bed, LEASE, '10.77.0.1/27'),
   smallPool: (bed) => ({ subnetFile: `${bed.folder}/${FULL_LEASE}` }),
   otherNetwork: (bed) => flannelIn(bed, OTHER_LEASE, 'pwbr1'),
   wrong: { delegate: { ipam: {} } },
@@ -142,6 +143,10 @@ const vxlan: Profile = {
     ...vxlanIn(bed, OWN, 'pwbr0'),
     ipam: { dataDir: `${bed.folder}/ipam`, routes: [{ dst: '0.0.0.0/0' }] },
   }),
+  cramp: (bed) => {
+    rmSync(`${bed.folder}/${OWN.store}`, { recursive: true })
+    writeStore(bed, { ...OWN, subnetLen: 27 })
+  },
   smallPool: (bed) => vxlanIn(bed, FULL, 'pwbr8'),
   otherNetwork: (bed) => vxlanIn(bed, OTHER, 'pwbr1'),
   wrong: { publicIP: 'here' },

@@ -44,6 +44,8 @@ export interface Profile {
   readonly drifts: readonly Drift[]
   /** Keys by which one of its pools has one address, when it is not `ipam` that says so. */
   readonly smallPool?: (bed: Bed) => Json
+  /** Leaves its attachments the addresses of 10.77.0.0/27 alone, when it is not `ipam` that says so. */
+  readonly cramp?: (bed: Bed) => void
   /** Keys of a second network beside the first. */
   readonly otherNetwork?: (bed: Bed) => Json
   /** Once per node. */

@@ -4,7 +4,7 @@ import { outcomeOf } from '../conformance/outcome.ts'
 import { difference, kernelState, type State } from '../conformance/state.ts'
 import { type Attachment, makeTrial, type Trial, type Verb } from '../conformance/trial.ts'
 import { isKilled, type KillPoint, killPoints, traced } from './kill.ts'
-import { POOL, type Subject } from './subject.ts'
+import { POOL, RANGES, type Subject } from './subject.ts'
 
 export type Killed = Extract<Verb, 'ADD' | 'DEL' | 'GC'>
 
@@ -97,13 +97,14 @@ const sampled = (points: readonly KillPoint[], sample: number): readonly KillPoi
 
 /** Every address of the pool but the one in use is still to be had, once. */
 const poolFindings = async (trial: Trial): Promise<readonly Finding[]> => {
-  const conf = trial.profile.conf(trial.bed, 0)
-  if (!JSON.stringify(conf).includes('host-local')) return []
+  const { conf: confFor, cramp } = trial.profile
+  if (cramp === undefined && !JSON.stringify(confFor(trial.bed, 0)).includes('host-local')) return []
+  const ipam = { type: 'host-local', dataDir: `${trial.bed.folder}/ipam`, ranges: RANGES }
   const taken = new Set<unknown>()
   const pod = await trial.bed.pod()
   for (let i = 0; i <= POOL; i++) {
     const one = { containerID: `fill${i}`, ifName: 'eth0', network: 'net', pod, index: 0, given: undefined }
-    const { status, json } = await trial.call('ADD', one, { plugin: 'host-local' })
+    const { status, json } = await trial.call('ADD', one, { plugin: 'host-local', conf: { ipam } })
     if (status === 0) taken.add(JSON.stringify(json?.['ips']))
   }
   const what = `${taken.size} of ${POOL - 1} free addresses are to be had`

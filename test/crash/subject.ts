@@ -9,7 +9,7 @@ export interface Subject {
   readonly profile: Profile
 }
 
-const RANGES = [[{ subnet: '10.77.0.0/27' }]]
+export const RANGES = [[{ subnet: '10.77.0.0/27' }]]
 /** Addresses of the pool that pods get: 32 without network, gateway and broadcast. */
 export const POOL = 29
 
@@ -19,10 +19,20 @@ const smallPool = (conf: Json): Json => {
   return ipam?.['type'] === 'host-local' ? { ...conf, ipam: { ...ipam, ranges: RANGES } } : conf
 }
 
+/** The node as it is for a crash: with the small pool, where it is not the configuration that says so. */
+const prepareNode = async ({ prepareNode: prepare, cramp }: Profile, bed: Bed): Promise<void> => {
+  await prepare?.(bed)
+  cramp?.(bed)
+}
+
 const subject = (plugin: string, variant = '', keys: Json = {}): Subject[] =>
   PROFILES.filter((profile) => profile.plugin === plugin).map((profile) => ({
     name: variant === '' ? plugin : `${plugin} (${variant})`,
-    profile: { ...profile, conf: (bed: Bed, index: number) => ({ ...smallPool(profile.conf(bed, index)), ...keys }) },
+    profile: {
+      ...profile,
+      prepareNode: (bed: Bed) => prepareNode(profile, bed),
+      conf: (bed: Bed, index: number) => ({ ...smallPool(profile.conf(bed, index)), ...keys }),
+    },
   }))
 
 export const SUBJECTS: readonly Subject[] = [
@@ -30,6 +40,8 @@ export const SUBJECTS: readonly Subject[] = [
   ...subject('bridge'),
   ...subject('bridge', 'iptables, macspoofchk', { ipMasqBackend: 'iptables', macspoofchk: true }),
   ...subject('ptp'),
+  ...subject('flannel'),
+  ...subject('vxlan'),
   ...subject('portmap'),
   ...subject('portmap', 'iptables', { backend: 'iptables' }),
   ...subject('firewall', 'nftables, same-bridge', { backend: 'nftables', ingressPolicy: 'same-bridge' }),
