@@ -7,8 +7,8 @@ import type { Ns } from './plan.ts'
 /** As in netlink/tunnel.ts, but the link it sends by is named. An ipip without `dev`, as flanneld's, sends by whichever
  *  link the routes say. */
 export type TunnelDevice =
-  | (Omit<Vxlan, 'link'> & { readonly dev: string })
-  | (Omit<Ipip, 'link'> & { readonly dev?: string })
+  | (Omit<Vxlan, 'link' | 'remote'> & { readonly dev: string })
+  | (Omit<Ipip, 'link' | 'remote'> & { readonly dev?: string })
 
 export const isTunnel = (device: { readonly kind: string }): device is TunnelDevice =>
   device.kind === 'vxlan' || device.kind === 'ipip'
@@ -36,6 +36,7 @@ const WORDS: { readonly [K in Exclude<keyof Vxlan, 'kind'>]: string } = {
   link: 'underlay of index',
   learning: 'learning',
   gbp: 'gbp',
+  remote: 'remote address',
 }
 
 /** The first attribute that differs, in one line. */

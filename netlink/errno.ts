@@ -22,6 +22,7 @@ const NAMES: Readonly<Record<number, string>> = {
   97: 'EAFNOSUPPORT, address family not supported by this kernel',
   98: 'EADDRINUSE, address in use',
   99: 'EADDRNOTAVAIL, no such address',
+  100: 'ENETDOWN, network is down',
   101: 'ENETUNREACH, network unreachable',
   105: 'ENOBUFS, no buffer space',
   107: 'ENOTCONN, not connected',

@@ -15,9 +15,14 @@ const vxlans = fc.record({
   learning: fc.boolean(),
   gbp: fc.boolean(),
 })
+const remote = bytes(4).filter((ip) => ip !== '0.0.0.0')
 const tunnels: fc.Arbitrary<Tunnel> = fc.oneof(
   vxlans,
-  fc.record({ kind: fc.constant('ipip' as const), local: bytes(4), link }),
+  fc.tuple(vxlans, remote).map(([vxlan, ip]) => ({ ...vxlan, remote: ip })),
+  fc.record(
+    { kind: fc.constant('ipip' as const), local: bytes(4), link, remote },
+    { requiredKeys: ['kind', 'local', 'link'] },
+  ),
 )
 
 test('decodeTunnel() gives back what tunnelAttrs() says', () => {

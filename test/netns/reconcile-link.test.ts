@@ -36,6 +36,7 @@ const DEVICES: readonly (readonly [what: string, script: string, anew: boolean])
   ['no underlay', `${ADDRESS} type vxlan id 1 local 192.0.2.1 dstport 8472 nolearning`, true],
   ['learning', `${ADDRESS} type vxlan id 1 dev up0 local 192.0.2.1 dstport 8472`, true],
   ['GBP', `${ADDRESS} type vxlan ${VXLAN} gbp`, true],
+  ['a default destination', `${ADDRESS} type vxlan ${VXLAN} remote 192.0.2.2`, true],
   ['a bridge', 'type bridge', true],
   ['one end of a veth pair', 'type veth peer name other0', true],
 ]
