@@ -56,3 +56,11 @@ export const statusOf = async (node: ClusterNode): Promise<NodeStatus | undefine
     return undefined
   }
 }
+
+/** The fault that `podwire node ping` finds on the way to each peer: '' for none. Ends with status 1 when there is one. */
+export const faultsOf = async (node: ClusterNode): Promise<readonly string[]> => {
+  const command = `${BIN_FOLDER}/podwire node ping --run-dir ${runDirOf(node)} || [ $? = 1 ]`
+  const { stdout } = await run(within(node.name, ['sh', '-c', command]))
+  const results = [...stdout.matchAll(/^10\.\S+-\d+ .* (ok|[A-Z ]+:)/gm)]
+  return results.map(([, result = '']) => (result === 'ok' ? '' : result.trim().replace(':', '')))
+}

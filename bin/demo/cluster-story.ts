@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { renderTable } from '../../cli/screen.ts'
-import { endAgent, type NodeStatus, startAgent, statusOf, until } from './agent.ts'
+import { endAgent, faultsOf, type NodeStatus, startAgent, statusOf, until } from './agent.ts'
 import { type ClusterNode, DEVICE, ipIn, makeCluster, NODES, STORE, WIRE } from './cluster.ts'
 import { netnsPath, run, within } from './command.ts'
 import { type Loss, startPing } from './pinger.ts'
@@ -155,6 +155,10 @@ const showCutOff = async (): Promise<void> => {
     await ipIn(WIRE, `link set ${THIRD.port} down`)
     const took = await untilStatus(FIRST, `${THIRD.name} is unreachable`, isReachable(THIRD, false))
     return { measured: `known after ${ms(took)}`, holds: !(await reaches(FIRST, THIRD)), took }
+  })
+  await record('podwire node ping', 'one fault: UNDERLAY', async () => {
+    const faults = (await faultsOf(FIRST)).filter((fault) => fault !== '')
+    return { measured: `one fault: ${faults.join(', ')}`, holds: faults.join() === 'UNDERLAY' }
   })
   await record(`${THIRD.name} comes back`, 'its pod answers', async () => {
     await ipIn(WIRE, `link set ${THIRD.port} up`)
