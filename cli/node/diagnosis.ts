@@ -1,10 +1,12 @@
 /** What keeps a peer from being reached: a conclusion from what the kernel has and what came back over the wire. Pure. */
+import { peerDifference } from '../../kernel/wireguard-peer.ts'
 import type { Link } from '../../netlink/link.ts'
-import type { EchoAnswer, PortAnswer } from './echo-round.ts'
+import type { EchoAnswer } from './echo-round.ts'
 import type { KernelView } from './kernel-view.ts'
+import type { PortAnswer } from './port-round.ts'
 import type { PeerPath } from './survey.ts'
 
-export const STEPS = ['link', 'route', 'neighbour', 'fdb', 'underlay', 'udp-port', 'tunnel', 'mtu'] as const
+export const STEPS = ['link', 'route', 'neighbour', 'fdb', 'tunnel', 'underlay', 'udp-port', 'mtu'] as const
 export type Step = (typeof STEPS)[number]
 
 export interface Fault {
@@ -85,7 +87,13 @@ const checkFdb: Check = ({ fdb, dev }, view) => {
   return fault('fdb', `the forwarding entry of ${fdb.lladdr} on ${dev} leads to ${where}, not ${fdb.ip}`)
 }
 
-const CHECKS: readonly Check[] = [checkLink, checkRoute, checkNeigh, checkFdb]
+const checkTunnel: Check = ({ tunnel }, view) => {
+  if (tunnel === undefined) return undefined
+  const difference = peerDifference(tunnel, view.wireguardPeer(tunnel.dev, tunnel.publicKey))
+  return difference === undefined ? undefined : fault('tunnel', difference)
+}
+
+const CHECKS: readonly Check[] = [checkLink, checkRoute, checkNeigh, checkFdb, checkTunnel]
 
 /** What of the kernel's state differs, the first on the way of a packet first. */
 const kernelFaults = (path: PeerPath, view: KernelView, underlay: string): readonly Fault[] =>
@@ -107,8 +115,18 @@ const PORT_FAULTS: { readonly [K in Exclude<PortAnswer, 'silent'>]: (path: PeerP
     fault('udp-port', `this node's own firewall does not let packets out to ${portName(path)}`, 'nft list ruleset'),
 }
 
+/** WireGuard answers nobody whom it does not know: a port where it listens is silent. */
+const handshakeFault = ({ tunnel, endpoint, port }: PeerPath, view: KernelView): Fault | undefined => {
+  if (tunnel === undefined || view.wireguardPeer(tunnel.dev, tunnel.publicKey)?.lastHandshake !== 0) return undefined
+  return fault(
+    'tunnel',
+    `${endpoint} answers, but there has been no handshake with it`,
+    `keys or preshared keys differ, the peer does not know this node, or a firewall drops UDP ${port}: podwire node ping there`,
+  )
+}
+
 /** The kernel's state is right, and nothing comes back. */
-const wireFault = (path: PeerPath, wire: WireFindings, underlay: string): Fault => {
+const wireFault = (path: PeerPath, view: KernelView, wire: WireFindings, underlay: string): Fault => {
   const { endpoint, port } = path
   if (wire.port !== undefined && wire.port !== 'silent') return PORT_FAULTS[wire.port](path)
   if (wire.underlay !== undefined && wire.underlay.rtt === undefined)
@@ -117,6 +135,8 @@ const wireFault = (path: PeerPath, wire: WireFindings, underlay: string): Fault 
       `${endpoint} does not answer over ${underlay}: the node is down, cut off, or answers no ICMP`,
       `ping ${endpoint}; ip route get ${endpoint}`,
     )
+  const handshake = handshakeFault(path, view)
+  if (handshake !== undefined) return handshake
   if (port === undefined)
     return fault(
       path.link === undefined ? 'underlay' : 'tunnel',
@@ -168,7 +188,7 @@ export interface Diagnosis {
 export const diagnose = (path: PeerPath, view: KernelView, wire: WireFindings, underlay: string): Diagnosis => {
   const found = kernelFaults(path, view, underlay)
   const isReached = wire.overlay.rtt !== undefined
-  const reason = isReached ? mtuFault(path, view, wire, underlay) : (found[0] ?? wireFault(path, wire, underlay))
+  const reason = isReached ? mtuFault(path, view, wire, underlay) : (found[0] ?? wireFault(path, view, wire, underlay))
   const [device, mtu] = [view.link(path.dev)?.mtu, pathMtu(path, wire)]
   return {
     path,

@@ -1,6 +1,6 @@
-/** Questions to many addresses at once over the wire: echo requests, and datagrams to ports. */
+/** Echo requests to many addresses at once. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts'
-import { type Echo, type EchoSocket, isPortError, openEchoSocket, openUdpSocket } from '../../kernel/echo.ts'
+import { type EchoSocket, openEchoSocket } from '../../kernel/echo.ts'
 
 export interface EchoAsk {
   readonly ip: Ip
@@ -93,53 +93,4 @@ export const askEchoes = async (asks: readonly EchoAsk[], unfragmented = false):
     for (const socket of sockets.values()) socket.close()
   }
   return waiting.map(({ rtt, errno }) => ({ errno, ...(rtt === undefined ? {} : { rtt }) }))
-}
-
-export interface PortAsk {
-  readonly ip: Ip
-  readonly port: number
-}
-
-/** What became of datagrams to a port. `closed`: the peer's kernel says that nothing listens. `rejected`: somebody says that
- *  they may not pass. `blocked`: this node's own firewall does not let them out. `silent`: nothing came back, as of a port
- *  where a tunnel listens. */
-export type PortAnswer = 'closed' | 'rejected' | 'blocked' | 'silent'
-
-const EPERM = 1
-
-const readError = (echo: Echo, { ip, port }: PortAsk): PortAnswer | undefined => {
-  if (echo.kind !== 'error' || echo.about.dst !== ip) return undefined
-  if (isPortError(echo.about, ip, port)) return 'closed'
-  return echo.about.kind === 'prohibited' ? 'rejected' : undefined
-}
-
-/** One answer for each question, in order; takes as long as the slowest. @throws NetlinkError EPERM without CAP_NET_RAW */
-export const askPorts = async (asks: readonly PortAsk[]): Promise<readonly PortAnswer[]> => {
-  const families = [...new Set(asks.map(({ ip }) => familyOf(ip)))]
-  const lines = families.map((family) => ({
-    ...{ family, echo: openEchoSocket(family, { errors: true }), udp: openUdpSocket(family) },
-  }))
-  const answers = new Map<PortAsk, PortAnswer>()
-  const open = (): readonly PortAsk[] => asks.filter((ask) => !answers.has(ask))
-  const look = (): void => {
-    const echoes = lines.flatMap(({ echo }) => echo.receive())
-    for (const echo of echoes)
-      for (const ask of open()) {
-        const answer = readError(echo, ask)
-        if (answer !== undefined) answers.set(ask, answer)
-      }
-  }
-  try {
-    for (let i = 0; i < 2 && open().length > 0; i++) {
-      for (const ask of open()) {
-        const line = lines.find(({ family }) => family === familyOf(ask.ip))
-        if (line?.udp.send(ask.ip, ask.port) === EPERM) answers.set(ask, 'blocked')
-      }
-      for (const end = performance.now() + TRY_MS; performance.now() < end && open().length > 0; await pause(LOOK_MS))
-        look()
-    }
-  } finally {
-    for (const { echo, udp } of lines) for (const socket of [echo, udp]) socket.close()
-  }
-  return asks.map((ask) => answers.get(ask) ?? 'silent')
 }

@@ -4,9 +4,10 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Progress } from '../screen.ts'
 import { count } from '../screen.ts'
 import { type Diagnosis, diagnose, type WireFindings } from './diagnosis.ts'
-import { askEchoes, askPorts, SMALLEST } from './echo-round.ts'
+import { askEchoes, SMALLEST } from './echo-round.ts'
 import { type KernelView, observeKernel } from './kernel-view.ts'
 import { measurePathMtus } from './path-mtu.ts'
+import { askPorts } from './port-round.ts'
 import { type PeerPath, pathsOf, type Survey } from './survey.ts'
 
 type Findings = ReadonlyMap<PeerPath, Partial<WireFindings>>
@@ -85,11 +86,12 @@ export const examine = async (survey: Survey, kernel: Kernel, progress: Progress
   progress.step(`asking ${count(paths.length, 'peer')}`)
   const view = observeKernel(survey, paths, kernel)
   const overlay = await findOverlay(paths)
-  const reached = paths.filter((path) => overlay.get(path)?.overlay?.rtt !== undefined)
-  const silent = paths.filter((path) => !reached.includes(path))
+  const isReached = (path: PeerPath): boolean => overlay.get(path)?.overlay?.rtt !== undefined
+  const reached = paths.filter(isReached)
+  const silent = paths.filter((path) => !isReached(path))
   if (silent.length > 0) progress.step(`${count(silent.length, 'peer')} silent: asking them over the underlay`)
   const why = await Promise.all([findUnderlay(silent), findPorts(silent)])
-  progress.step(`measuring the path MTU to ${count(reached.length, 'peer')}`)
+  if (reached.length > 0) progress.step(`measuring the path MTU to ${count(reached.length, 'peer')}`)
   const mtus = await Promise.all([findOverlayMtu(reached, view), findUnderlayMtu(reached, view)])
   return paths.map((path) => {
     const found = [overlay, ...why, ...mtus].map((findings) => findings.get(path))

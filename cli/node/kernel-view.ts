@@ -7,6 +7,7 @@ import { dumpLinks, type Link } from '../../netlink/link.ts'
 import { dumpNeighs, type LinkNeigh } from '../../netlink/neigh.ts'
 import { dumpRoutes, type LinkRoute, RT_TABLE_MAIN } from '../../netlink/route.ts'
 import { routeTo } from '../../netlink/route-lookup.ts'
+import { getWireguard, type WireguardPeer } from '../../netlink/wireguard-dump.ts'
 import type { PeerPath, Survey } from './survey.ts'
 
 export interface KernelView {
@@ -20,6 +21,7 @@ export interface KernelView {
   readonly wayTo: (ip: Ip) => number | undefined
   readonly neigh: (index: number, ip: Ip) => LinkNeigh | undefined
   readonly fdb: (index: number, lladdr: Mac) => readonly LinkNeigh[]
+  readonly wireguardPeer: (dev: string, publicKey: string) => WireguardPeer | undefined
 }
 
 const grouped = <T>(list: readonly T[], keyOf: (each: T) => string): ReadonlyMap<string, readonly T[]> => {
@@ -40,6 +42,17 @@ const driftOfLinks = ({ base }: Survey, kernel: Kernel): ReadonlyMap<string, str
     }),
   )
 
+const wireguardPeersOf = (paths: readonly PeerPath[], kernel: Kernel): ReadonlyMap<string, WireguardPeer> => {
+  const devices = new Set(paths.flatMap(({ tunnel }) => tunnel?.dev ?? []))
+  return new Map(
+    [...devices].flatMap((dev) =>
+      (getWireguard(kernel.generic('node'), dev)?.peers ?? []).map(
+        (peer) => [`${dev} ${peer.publicKey}`, peer] as const,
+      ),
+    ),
+  )
+}
+
 /** @throws NetlinkError */
 export const observeKernel = (survey: Survey, paths: readonly PeerPath[], kernel: Kernel): KernelView => {
   const socket = kernel.route('node')
@@ -49,6 +62,7 @@ export const observeKernel = (survey: Survey, paths: readonly PeerPath[], kernel
   const neighs = [...dumpNeighs(socket, 'neigh', 4), ...dumpNeighs(socket, 'neigh', 6)]
   const byIp = new Map(neighs.map((entry) => [`${entry.index} ${entry.ip}`, entry]))
   const byMac = grouped(dumpNeighs(socket, 'fdb', 4), ({ index, lladdr }) => `${index} ${lladdr}`)
+  const tunnels = wireguardPeersOf(paths, kernel)
   const ways = new Map(paths.map(({ target }) => [target, routeTo(socket, target)?.index]))
   return {
     link: (name) => links.find((link) => link.name === name),
@@ -58,5 +72,6 @@ export const observeKernel = (survey: Survey, paths: readonly PeerPath[], kernel
     wayTo: (ip) => ways.get(ip),
     neigh: (index, ip) => byIp.get(`${index} ${ip}`),
     fdb: (index, lladdr) => byMac.get(`${index} ${lladdr}`) ?? [],
+    wireguardPeer: (dev, publicKey) => tunnels.get(`${dev} ${publicKey}`),
   }
 }

@@ -69,9 +69,9 @@ A peer is named by its lease's key, its subnet or its public address. RESULT is 
   ROUTE       no route to the peer's subnet over the device, or another one leads packets away
   NEIGHBOUR   the peer's VTEP address has no neighbour entry, or one with another MAC
   FDB         the VTEP's MAC has no forwarding entry, or one that leads to another node
+  TUNNEL      wireguard: the peer's keys, allowed IPs or handshake; ipip: the tunnel's packets are lost
   UNDERLAY    the peer's node does not answer over the underlay
   UDP-PORT    packets of the tunnel are refused or lost there or on the way
-  TUNNEL      the same where the tunnel has no port (ipip)
   MTU         the path takes only shorter packets than the device sends; measured, with what to set
 The exit status is 1 when any peer is not ok.`
 

@@ -20,7 +20,7 @@ export const renderSpan = (ms: number): string => {
 const ago = (time: string, now: number): string => `${renderSpan(now - Date.parse(time))} ago`
 
 /** Milliseconds, as exact as they matter. */
-export const renderMs = (ms: number): string => `${ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ms`
+export const renderMs = (ms: number): string => `${ms < 10 ? Math.max(ms, 0.01).toFixed(2) : ms.toFixed(0)} ms`
 
 /** A name and what is to be said of it; lines without anything to say are left out. */
 type Line = readonly [name: string, text: string | undefined]
@@ -126,7 +126,10 @@ const summary = ({ peers }: AgentStatus): string => {
 }
 
 const DRIFT_SHOWN = 10
-const driftRow = ({ at, why, ms, what }: DriftStatus, now: number): string[] => [ago(at, now), why, renderMs(ms), what]
+const driftRow = ({ at, why, ms, what }: DriftStatus, now: number): string[] => [
+  ...[ago(at, now), why, renderMs(ms)],
+  what.replaceAll('\n', '; '),
+]
 
 const driftText = ({ drift }: AgentStatus, now: number): string => {
   const shown = drift.slice(-DRIFT_SHOWN).toReversed()

@@ -27,6 +27,8 @@ export interface PeerPath {
   readonly route?: RouteFact
   readonly neigh?: NeighFact
   readonly fdb?: NeighFact
+  /** Of wireguard. */
+  readonly tunnel?: WireguardPeerFact
   /** Where the tunnel's packets are sent. */
   readonly endpoint?: Ip
   /** UDP port of the tunnel at the endpoint. */
@@ -96,6 +98,7 @@ const pathOf = (
     target: backend.kind === 'host-gw' && publicIP !== undefined ? publicIP : vtep,
     ...(link === undefined ? {} : { link }),
     ...(route === undefined ? {} : { route }),
+    ...(tunnel === undefined ? {} : { tunnel }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(port === undefined ? {} : { port }),
   }
