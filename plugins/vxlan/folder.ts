@@ -22,6 +22,7 @@ import {
   subnetsFolder,
 } from '../../overlay/lease-folder.ts'
 import { type NetConf, parseNetConf } from '../../overlay/net-conf.ts'
+import { requireSame } from './agreement.ts'
 import { type GivenNetConf, requireVxlan } from './conf.ts'
 import type { Fleet } from './plan.ts'
 
@@ -52,16 +53,10 @@ const storedNetConf = (dir: string): NetConf => {
 export const netConfIn = (dir: string, given: GivenNetConf | undefined): NetConf => {
   if (given === undefined || isPresent(configPath(dir))) {
     const conf = storedNetConf(dir)
-    if (given !== undefined) requireSame(dir, given.conf, conf)
+    if (given !== undefined) requireSame(quote(configPath(dir)), given.conf, conf)
     return conf
   }
   return given.conf
-}
-
-const requireSame = (dir: string, given: NetConf, stored: NetConf): void => {
-  if (JSON.stringify(given) === JSON.stringify(stored)) return
-  const problem = `is not what ${quote(configPath(dir))} says, which all nodes go by: ${quote(given)}, not ${quote(stored)}`
-  throw new DecodeError('$.netConf', problem)
 }
 
 /** Writes the given configuration to a store that has none. Of several nodes that do so at once the first is right.

@@ -56,7 +56,7 @@ export const observeSite = (conf: NetConf, ways: VxlanConf['ways'], kernel: Kern
 }
 
 /** The subnets that the devices of this network say the node had: their address is a subnet's first. */
-const previousSubnets = (conf: NetConf, kernel: Kernel): Claim['previous'] => {
+export const previousSubnets = (conf: NetConf, kernel: Kernel): Claim['previous'] => {
   const addresses = dumpAllAddresses(kernel.route('node'))
   return enabledFamilies(conf).flatMap((family) => {
     const index = getLink(kernel.route('node'), vxlanDevice(vniOf(conf), family))?.index
