@@ -11,20 +11,18 @@ const planned = (options: Partial<MasqueradeOptions>, families = IPV4): string[]
     .map((line) => line.replace(/layout [0-9a-f]{16}/, 'layout H'))
 
 test("planMasquerade() by nftables: kube-proxy's mark first, own pods exempt, the rest with the node's address", () => {
-  expect(planned({})).toMatchInlineSnapshot(`
-    [
-      "nft 'add table inet podwire-overlay { comment "podwire, layout H"; }'",
-      "nft 'add chain inet podwire-overlay postrouting { type nat hook postrouting priority srcnat; policy accept; }'",
-      "nft 'add chain inet podwire-overlay forward { type filter hook forward priority filter; policy accept; }'",
-      "nft 'add rule inet podwire-overlay postrouting meta mark & 0x00004000 == 0x00004000 return'",
-      "nft 'add rule inet podwire-overlay postrouting ip saddr 10.244.1.0/24 ip daddr 10.244.0.0/16 return'",
-      "nft 'add rule inet podwire-overlay postrouting ip daddr 10.244.1.0/24 return'",
-      "nft 'add rule inet podwire-overlay postrouting ip saddr 10.244.0.0/16 ip daddr != 224.0.0.0/4 masquerade fully-random'",
-      "nft 'add rule inet podwire-overlay postrouting ip saddr != 10.244.0.0/16 ip daddr 10.244.0.0/16 masquerade fully-random'",
-      "nft 'add rule inet podwire-overlay forward ip saddr 10.244.0.0/16 accept'",
-      "nft 'add rule inet podwire-overlay forward ip daddr 10.244.0.0/16 accept'",
-    ]
-  `)
+  expect(planned({})).toEqual([
+    `nft 'add table inet podwire-overlay { comment "podwire, layout H"; }'`,
+    `nft 'add chain inet podwire-overlay postrouting { type nat hook postrouting priority srcnat; policy accept; }'`,
+    `nft 'add chain inet podwire-overlay forward { type filter hook forward priority filter; policy accept; }'`,
+    `nft 'add rule inet podwire-overlay postrouting meta mark & 0x00004000 == 0x00004000 return'`,
+    `nft 'add rule inet podwire-overlay postrouting ip saddr 10.244.1.0/24 ip daddr 10.244.0.0/16 return'`,
+    `nft 'add rule inet podwire-overlay postrouting ip daddr 10.244.1.0/24 return'`,
+    `nft 'add rule inet podwire-overlay postrouting ip saddr 10.244.0.0/16 ip daddr != 224.0.0.0/4 masquerade fully-random'`,
+    `nft 'add rule inet podwire-overlay postrouting ip saddr != 10.244.0.0/16 ip daddr 10.244.0.0/16 masquerade fully-random'`,
+    `nft 'add rule inet podwire-overlay forward ip saddr 10.244.0.0/16 accept'`,
+    `nft 'add rule inet podwire-overlay forward ip daddr 10.244.0.0/16 accept'`,
+  ])
 })
 
 test('planMasquerade() by nftables has rules for both families', () => {
@@ -65,6 +63,8 @@ test.for<[options: Partial<MasqueradeOptions>]>([[{ backend: 'nftables' }], [{ b
   ([options]) => {
     expect(planned({ ...options, ipMasq: false, forwardRules: false })).toEqual([])
     expect(planned({ ...options, ipMasq: false }).some((line) => /masquerade/i.test(line))).toBe(false)
-    expect(planned({ ...options, forwardRules: false }).some((line) => /daddr .* accept|FLANNEL-FWD/.test(line))).toBe(false)
+    expect(planned({ ...options, forwardRules: false }).some((line) => /daddr .* accept|FLANNEL-FWD/.test(line))).toBe(
+      false,
+    )
   },
 )

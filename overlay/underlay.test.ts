@@ -197,6 +197,18 @@ test.for<[name: string, conf: Json, given: Given, message: string, seen?: Underl
     '--public-ip: no interface has the address 203.0.113.5',
   ],
   [
+    'an IPv6 address for --public-ip',
+    DUAL,
+    { ifaces: ['eth0'], publicIP: ip('2001:db8::1') },
+    '--public-ip: "2001:db8::1" is not an IPv4 address',
+  ],
+  [
+    'an IPv4 address for --public-ipv6',
+    DUAL,
+    { ifaces: ['eth0'], publicIPv6: ip('192.0.2.1') },
+    '--public-ipv6: "192.0.2.1" is not an IPv6 address',
+  ],
+  [
     'a network that overlaps the underlay',
     { Network: '192.0.0.0/16' },
     {},

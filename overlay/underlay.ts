@@ -2,135 +2,23 @@
  *  `LookupExtIface`, main.go; what differs stands in docs/node-layer.md. */
 import { addressOf, cidrFamily } from '../addr/cidr.ts'
 import { DecodeError, quote } from '../addr/error.ts'
-import { type Family, familyOf, type Ip, readIp } from '../addr/ip.ts'
-import type { LinkAddress } from '../netlink/address.ts'
-import { isOverlayDevice } from './devices.ts'
-import { enabledFamilies } from './families.ts'
-import type { NetConf } from './net-conf.ts'
-import { parsePattern } from './pattern.ts'
+import { type Family, familyOf, type Ip } from '../addr/ip.ts'
+import { enabledFamilies, FAMILIES, publicIPOf } from './families.ts'
 import type { Site, Underlay } from './planner.ts'
 import { requireDistinct } from './pod-range.ts'
+import { type Candidate, type Search, type UnderlayOptions, type UnderlaySeen, waysOf } from './underlay-candidate.ts'
 import { usableOf } from './usable.ts'
 
-export interface UnderlayOptions {
-  readonly conf: NetConf
-  /** `--iface`: names or addresses, the first that fits counts. */
-  readonly ifaces: readonly string[]
-  /** `--iface-regex`: of addresses or names; looked at after `ifaces`. */
-  readonly ifaceRegexes: readonly string[]
-  /** `--iface-can-reach`: the interface by which packets to it leave; looked at last. */
-  readonly ifaceCanReach?: Ip
-  /** `--public-ip`, `--public-ipv6`: what the others reach this node by. Without the options above each names the interface
-   *  that has it. */
-  readonly publicIP?: Ip
-  readonly publicIPv6?: Ip
-}
-
-export interface SeenLink {
-  readonly index: number
-  readonly name: string
-  /** Bytes. */
-  readonly mtu: number
-}
-
-/** The node as `observeUnderlay` found it. */
-export interface UnderlaySeen {
-  readonly links: readonly SeenLink[]
-  readonly addresses: readonly LinkAddress[]
-  /** Index of the link of the best default route of each family. */
-  readonly defaults: { readonly 4?: number; readonly 6?: number }
-  /** The way to `ifaceCanReach`. */
-  readonly reach?: { readonly index: number; readonly src?: Ip }
-}
+export type { SeenLink, UnderlayOptions, UnderlaySeen } from './underlay-candidate.ts'
 
 export type UnderlayChoice = Pick<Site, 'underlay' | 'publicIP' | 'publicIPv6'>
 
-/** A link, and addresses of it that come before its others; or why there is none. */
-type Candidate = { readonly link: SeenLink; readonly preferred: readonly Ip[] } | { readonly why: string }
-
-interface Search {
-  readonly options: UnderlayOptions
-  readonly seen: UnderlaySeen
-}
-
-const publicOf = (options: UnderlayOptions, family: Family): Ip | undefined =>
-  family === 4 ? options.publicIP : options.publicIPv6
 const givenAddresses = ({ publicIP, publicIPv6 }: UnderlayOptions): Ip[] =>
   [publicIP, publicIPv6].filter((address) => address !== undefined)
 
-const namesOf = ({ links }: UnderlaySeen): string => links.map(({ name }) => name).join(', ') || 'none'
-
-const byAddress = (address: Ip, { seen }: Search): Candidate => {
-  const index = seen.addresses.find((each) => addressOf(each.address) === address)?.index
-  const link = seen.links.find((each) => each.index === index)
-  return link === undefined ? { why: `no interface has the address ${address}` } : { link, preferred: [address] }
-}
-
-const byName = (text: string, search: Search): Candidate => {
-  const address = readIp(text)
-  if (address !== undefined) return byAddress(address, search)
-  const link = search.seen.links.find(({ name }) => name === text)
-  return link === undefined
-    ? { why: `there is no interface ${quote(text)}, only ${namesOf(search.seen)}` }
-    : { link, preferred: [] }
-}
-
-/** The first link of which an address of every family matches; else the first whose name does and which has them. */
-const byPattern = (text: string, { options, seen }: Search): Candidate => {
-  const pattern = parsePattern(text, '--iface-regex')
-  const families = enabledFamilies(options.conf)
-  const links = seen.links.filter(({ name }) => !isOverlayDevice(name))
-  const matching = links.map((link) => ({
-    link,
-    preferred: families.map((family) => usableOf(seen, link, family).find((address) => pattern.test(address))),
-  }))
-  const found = matching.find(({ preferred }) => preferred.every((address) => address !== undefined))
-  if (found !== undefined)
-    return { link: found.link, preferred: found.preferred.filter((address) => address !== undefined) }
-  const named = links.filter(({ name }) => pattern.test(name))
-  const link = named.find((each) => families.every((family) => usableOf(seen, each, family).length > 0)) ?? named[0]
-  if (link !== undefined) return { link, preferred: [] }
-  const shown = links.map((each) => `${each.name} ${families.flatMap((f) => usableOf(seen, each, f)).join(' ')}`.trim())
-  return { why: `${quote(text)} matches no address or name of ${shown.join(', ') || 'any interface'}` }
-}
-
-const byReach = (address: Ip, { seen }: Search): Candidate => {
-  const link = seen.links.find(({ index }) => index === seen.reach?.index)
-  if (link === undefined) return { why: `there is no route to ${address}` }
-  const { src } = seen.reach ?? {}
-  return { link, preferred: src === undefined ? [] : [src] }
-}
-
-/** The interface of the default routes: of both families the same one. */
-const byDefault = ({ options, seen }: Search): Candidate => {
-  const families = enabledFamilies(options.conf)
-  const links = families.map((family) => seen.links.find(({ index }) => index === seen.defaults[family]))
-  const lacking = families.find((_, i) => links[i] === undefined)
-  const [link, other = link] = links
-  if (lacking !== undefined || link === undefined || other === undefined)
-    return { why: `there is no default IPv${lacking} route: name the interface with --iface` }
-  if (link.index === other.index) return { link, preferred: [] }
-  return {
-    why: `the default IPv4 route leaves by ${link.name}, that of IPv6 by ${other.name}: name one of them with --iface`,
-  }
-}
-
-const waysOf = (search: Search): (readonly [option: string, find: () => Candidate])[] => {
-  const { ifaces, ifaceRegexes, ifaceCanReach, publicIP, publicIPv6 } = search.options
-  const named = [
-    ...ifaces.map((text) => ['--iface', () => byName(text, search)] as const),
-    ...ifaceRegexes.map((text) => ['--iface-regex', () => byPattern(text, search)] as const),
-    ...(ifaceCanReach === undefined ? [] : [['--iface-can-reach', () => byReach(ifaceCanReach, search)] as const]),
-  ]
-  if (named.length > 0) return named
-  if (publicIP !== undefined) return [['--public-ip', () => byAddress(publicIP, search)]]
-  if (publicIPv6 !== undefined) return [['--public-ipv6', () => byAddress(publicIPv6, search)]]
-  return [['--iface', () => byDefault(search)]]
-}
-
 /** The link with an endpoint of every enabled family; or why it has none. */
 const underlayOf = (
-  { link, preferred }: Extract<Candidate, { link: SeenLink }>,
+  { link, preferred }: Exclude<Candidate, { readonly why: string }>,
   { options, seen }: Search,
 ): Underlay | { readonly why: string } => {
   const endpoint = (family: Family): Ip | undefined => {
@@ -156,15 +44,25 @@ const publicAddresses = (options: UnderlayOptions, underlay: Underlay): Omit<Und
   return { ...(publicIP === undefined ? {} : { publicIP }), ...(publicIPv6 === undefined ? {} : { publicIPv6 }) }
 }
 
+const PUBLIC_OPTION = { 4: '--public-ip', 6: '--public-ipv6' } as const
+
+const requireFamilies = (options: UnderlayOptions): void => {
+  for (const family of FAMILIES) {
+    const address = publicIPOf(options, family)
+    if (address !== undefined && familyOf(address) !== family)
+      throw new DecodeError(PUBLIC_OPTION[family], `${quote(address)} is not an IPv${family} address`)
+  }
+}
+
 /** With host-gw the others route to the public address itself, so it must be on their link. */
 const requireRoutable = ({ options }: Search, underlay: Underlay): void => {
   if (options.conf.backend.kind !== 'host-gw') return
   for (const family of enabledFamilies(options.conf)) {
-    const address = publicOf(options, family)
+    const address = publicIPOf(options, family)
     const own = underlay.addresses.filter((each) => cidrFamily(each) === family).map(addressOf)
     if (address === undefined || own.includes(address)) continue
     throw new DecodeError(
-      family === 4 ? '--public-ip' : '--public-ipv6',
+      PUBLIC_OPTION[family],
       `${quote(address)} is not an address of ${underlay.name} (${own.join(', ')}): behind a translator of addresses host-gw cannot work`,
     )
   }
@@ -173,6 +71,7 @@ const requireRoutable = ({ options }: Search, underlay: Underlay): void => {
 /** The interface, this node's endpoints on it and its public addresses. @throws DecodeError naming the option, and for each
  *  that was tried why it does not do */
 export const chooseUnderlay = (options: UnderlayOptions, seen: UnderlaySeen): UnderlayChoice => {
+  requireFamilies(options)
   const search = { options, seen }
   const reasons: string[] = []
   for (const [option, find] of waysOf(search)) {
