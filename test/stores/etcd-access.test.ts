@@ -85,6 +85,19 @@ describe('over TLS, with client certificates', () => {
     await expect(reading).rejects.toThrow(/etcd does not answer: https?:\/\//)
   })
 
+  test('a server whose certificate is for another address is not believed', async () => {
+    const { cert, key } = pki.server('elsewhere', ['127.0.0.2'])
+    const elsewhere = await startEtcd({
+      scheme: 'https',
+      flags: [`--cert-file=${cert}`, `--key-file=${key}`],
+      control: [`--cacert=${pki.ca}`, '--insecure-skip-tls-verify'],
+    })
+    await expect(open(tls({ etcdEndpoints: elsewhere.url })).readNetConf(signal)).rejects.toThrow(
+      "127.0.0.1 is not in the cert's list: 127.0.0.2",
+    )
+    await elsewhere.kill()
+  })
+
   test('certificates that come later are taken with the next call', async () => {
     const folder = pki.folder
     const own = {

@@ -27,13 +27,6 @@ const CLAIM: Claim = {
 const FLANNELS_DUAL =
   '{"PublicIP":"192.168.64.3","PublicIPv6":"2001:db8::3","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"},"BackendV6Data":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:45"}}'
 
-const claimOf = (n: number): Claim => ({
-  publicIP: parseIp(`192.0.2.${n}`),
-  backendType: 'host-gw',
-  data: {},
-  v6Data: {},
-  previous: [],
-})
 const valueOfNode = (n: number): string => `{"PublicIP":"192.0.2.${n}","PublicIPv6":null,"BackendType":"host-gw"}`
 
 let etcd: Etcd
@@ -210,22 +203,6 @@ describe('watch() tells', () => {
     await watch.told('all 10.5.1.0-24', 'gone 10.5.1.0-24')
     await watch.stop()
   })
-
-  test('5,000 leases at once', async () => {
-    const watch = watchStore(store)
-    await watch.told('all')
-    const lines = (from: number): string =>
-      Array.from({ length: 100 }, (_, i) => {
-        const n = from + i
-        return `put ${SUBNETS}/10.${100 + (n >> 8)}.${n & 255}.0-24 '${valueOfNode(n & 127)}'`
-      }).join('\n')
-    for (let n = 0; n < 5000; n += 100) etcd.txn(lines(n))
-    const other = watchStore(store)
-    await expect.poll(() => other.events.length, { timeout: 20_000 }).toBe(1)
-    expect(other.words()[0]?.split(' ')).toHaveLength(5001)
-    await expect.poll(() => watch.events.length, { timeout: 20_000 }).toBe(5001)
-    await Promise.all([watch.stop(), other.stop()])
-  })
 })
 
 describe('renew()', () => {
@@ -266,46 +243,5 @@ describe('renew()', () => {
     const before = etcd.control('lease', 'list')
     await expect(store.renew(own, CLAIM, signal)).rejects.toThrow(LeaseLost)
     expect(etcd.control('lease', 'list')).toBe(before)
-  })
-})
-
-describe('nodes that ask at once', () => {
-  const race = async (count: number, conf: NetConf): Promise<readonly (OwnLease | Error)[]> => {
-    const stores = Array.from({ length: count }, () => openEtcdStore(storeOptions(etcd.url)))
-    const answers = stores.map((each, i) =>
-      each
-        .acquire({ ...claimOf(i + 1), publicIPv6: parseIp(`2001:db8::${i + 1}`) }, conf, signal)
-        .catch((error) => error),
-    )
-    const settled = await Promise.all(answers)
-    for (const each of stores) each.close()
-    return settled
-  }
-  const leasesOf = (answers: readonly (OwnLease | Error)[]): readonly OwnLease[] =>
-    answers.filter((answer): answer is OwnLease => !(answer instanceof Error))
-
-  test('get a subnet each while there are any: 20 for 12', async () => {
-    const conf = parseNetConf('{"Network":"10.5.0.0/16","SubnetMin":"10.5.10.0","SubnetMax":"10.5.21.0"}')
-    const answers = await race(20, conf)
-    const subnets = leasesOf(answers).map(({ lease }) => lease.subnet)
-    expect(subnets).toHaveLength(12)
-    expect(new Set(subnets).size).toBe(12)
-    expect(keys()).toHaveLength(12)
-    for (const error of answers.filter((answer) => answer instanceof Error)) {
-      expect(error).toBeInstanceOf(StoreError)
-      expect(error.message).toMatch(/no subnet is free|another node was faster/)
-    }
-    expect(new Set(etcd.control('lease', 'list').split('\n').slice(1)).size).toBeGreaterThanOrEqual(12)
-  })
-
-  test('get no IPv4 subnet twice, with whatever IPv6 subnet', async () => {
-    const conf = parseNetConf(
-      '{"Network":"10.5.0.0/16","SubnetMin":"10.5.10.0","SubnetMax":"10.5.15.0","EnableIPv6":true,"IPv6Network":"fd00::/48"}',
-    )
-    const leases = leasesOf(await race(12, conf)).map(({ lease }) => lease)
-    expect(leases.length).toBeGreaterThan(0)
-    expect(new Set(leases.map(({ subnet }) => subnet)).size).toBe(leases.length)
-    expect(new Set(leases.map(({ ipv6Subnet }) => ipv6Subnet)).size).toBe(leases.length)
-    expect(keys()).toHaveLength(leases.length)
   })
 })

@@ -1,26 +1,14 @@
-/** Calls to etcd: to the endpoint that answered last, else to the next; with a token when there is a user. */
+/** Calls to etcd as a user, with a token while there is one. */
 import { StoreError } from '../store.ts'
-import {
-  type Connection,
-  connect,
-  detailsOf,
-  type Headers,
-  type Keepalive,
-  type StreamEvents,
-  statusOf,
-} from './connection.ts'
-import { type CertificateFiles, type Endpoint, parseEndpoints } from './endpoint.ts'
+import { type Connection, detailsOf, type Headers, type StreamEvents, statusOf } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
+import { type MembersAccess, openMembers } from './members.ts'
 import { AUTHENTICATE, type Method } from './messages.ts'
 
-export interface EtcdAccess extends CertificateFiles {
-  /** Separated by commas. */
-  readonly endpoints: string
+export interface EtcdAccess extends MembersAccess {
   /** '' for none. */
   readonly username: string
   readonly password: string
-  readonly keepalive: Keepalive
-  /** How long an endpoint may take for an answer, in ms. */
-  readonly patience: number
 }
 
 /** A connection of its own to one endpoint. */
@@ -39,15 +27,8 @@ export interface EtcdClient {
   readonly close: () => void
 }
 
-/** `grpc.status`: https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
-const DEADLINE_EXCEEDED = 4
+/** `grpc.status` */
 const PERMISSION_DENIED = 7
-const INTERNAL = 13
-const UNAVAILABLE = 14
-
-/** Whether another endpoint may do better. */
-const isOfEndpoint = (error: unknown): boolean =>
-  [DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE].includes(statusOf(error) ?? -1)
 
 /** What etcd says of a token that it does not know (any more). etcd api/v3rpc/rpctypes/error.go. */
 const isOfToken = (error: unknown): boolean =>
@@ -70,42 +51,11 @@ const refusal = (error: unknown, what: string, username: string): unknown => {
   })
 }
 
+/** @throws StoreError for endpoints that are none */
 export const openClient = (access: EtcdAccess): EtcdClient => {
-  const { username, password, patience } = access
-  const endpoints = parseEndpoints(access.endpoints, access)
-  let current = 0
-  let connection: Connection | undefined
+  const { username, password } = access
+  const { endpoints, ask, pass, open, close } = openMembers(access)
   let token: string | undefined
-
-  const open = async (): Promise<Connection> => {
-    const endpoint = endpoints[current % endpoints.length] as Endpoint
-    return connect(await import('./grpc-library.ts'), endpoint, access, access.keepalive)
-  }
-  const drop = (): void => {
-    connection?.close()
-    connection = undefined
-  }
-
-  /** Asks one endpoint after the other, each once. */
-  const ask = async <Out, In>(
-    method: Method<Out, In>,
-    request: In,
-    headers: Headers,
-    signal: AbortSignal,
-  ): Promise<Out> => {
-    const failures: string[] = []
-    for (; failures.length < endpoints.length; current++) {
-      try {
-        connection ??= await open()
-        return await connection.call(method, request, headers, patience, signal)
-      } catch (error) {
-        if (!isOfEndpoint(error)) throw error
-        failures.push(`${endpoints[current % endpoints.length]?.url} (${detailsOf(error)})`)
-        drop()
-      }
-    }
-    throw new StoreError(`etcd does not answer: ${failures.join(', ')}`)
-  }
 
   /** A cluster without authentication knows no user: then none is named, as etcd's own client does. */
   const authenticate = async (signal: AbortSignal): Promise<string> => {
@@ -147,14 +97,13 @@ export const openClient = (access: EtcdAccess): EtcdClient => {
     line: (isAnew, signal) =>
       explained('let in', async () => {
         if (isAnew) {
-          drop()
-          current++
+          pass()
           token = undefined
         }
-        const { watch, close } = await open()
         const sent = { ...(await headers(signal)), hasleader: 'true' }
-        return { watch: (events) => watch(sent, events), close }
+        const line = await open()
+        return { watch: (events) => line.watch(sent, events), close: line.close }
       }),
-    close: drop,
+    close,
   }
 }

@@ -1,6 +1,8 @@
 /** One connection to one endpoint of etcd. gRPC keeps it alive: one over which nothing comes back any more, not even the
  *  answer to a ping, ends every stream on it. */
-import type { Client, Metadata, ServiceError } from '@grpc/grpc-js'
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
+import type { ChannelCredentials, Client, Metadata, ServiceError } from '@grpc/grpc-js'
 import { type CertificateFiles, type Endpoint, readCertificates } from './endpoint.ts'
 import { type Method, WATCH_PATH, WatchRequest, WatchResponse } from './messages.ts'
 
@@ -110,11 +112,31 @@ const watchOn =
     }
   }
 
-/** A connection, which is made with its first call. Certificates are read now. @throws StoreError */
-export const connect = (grpc: Grpc, endpoint: Endpoint, files: CertificateFiles, keepalive: Keepalive): Connection => {
+/** What a server is called by in TLS (SNI) that is reached by its address: gRPC would say the address, which RFC 6066 §3 does
+ *  not allow and Bun refuses. Its certificate is checked for the address all the same. */
+const NAMELESS = 'etcd'
+
+/** Certificates are read now. @throws StoreError */
+const credentialsOf = (grpc: Grpc, { tls, host }: Endpoint, files: CertificateFiles): ChannelCredentials => {
+  if (!tls) return grpc.credentials.createInsecure()
   const { ca, cert, key } = readCertificates(files)
-  const credentials = endpoint.tls ? grpc.credentials.createSsl(ca, key, cert) : grpc.credentials.createInsecure()
-  const client = new grpc.Client(endpoint.target, credentials, optionsOf(keepalive))
+  return grpc.credentials.createSsl(ca, key, cert, {
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+  })
+}
+
+/** A connection, which is made with its first call. @throws StoreError when a certificate cannot be read */
+export const connect = (grpc: Grpc, endpoint: Endpoint, files: CertificateFiles, keepalive: Keepalive): Connection => {
+  const { host, port } = endpoint
+  const isAddress = isIP(host) !== 0
+  const client = new grpc.Client(
+    `${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
+    credentialsOf(grpc, endpoint, files),
+    {
+      ...optionsOf(keepalive),
+      ...(endpoint.tls && isAddress ? { 'grpc.ssl_target_name_override': NAMELESS } : {}),
+    },
+  )
   return { call: callOn(grpc, client), watch: watchOn(grpc, client), close: () => client.close() }
 }
 
@@ -122,6 +144,9 @@ export const connect = (grpc: Grpc, endpoint: Endpoint, files: CertificateFiles,
 export const statusOf = (error: unknown): number | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
 
+/** What gRPC wraps around the reason for which there is no connection. */
+const WRAPPING = /^No connection established\. Last error: |\.? Resolution note: *$|(?: \(\d{4}-[\dT:.-]+Z\))/g
+
 /** What it said, without the number in front. */
 export const detailsOf = (error: unknown): string =>
-  error instanceof Error && 'details' in error ? (error as ServiceError).details : String(error)
+  error instanceof Error && 'details' in error ? (error as ServiceError).details.replace(WRAPPING, '') : String(error)

@@ -13,8 +13,9 @@ export interface CertificateFiles {
 export interface Endpoint {
   /** As it was given. */
   readonly url: string
-  /** `host:port`, as gRPC takes it. */
-  readonly target: string
+  /** A name or an address. */
+  readonly host: string
+  readonly port: number
   readonly tls: boolean
 }
 
@@ -25,21 +26,16 @@ const refuse = (text: string): StoreError =>
   new StoreError(`the endpoint ${quote(text)} is none of etcd: such as "https://192.0.2.1:2379" is`)
 
 const parseUrl = (text: string, scheme: string): URL => {
-  const isPlain = !text.includes('://')
-  const url = URL.canParse(isPlain ? `${scheme}//${text}` : text)
-    ? new URL(isPlain ? `${scheme}//${text}` : text)
-    : undefined
-  if (url === undefined || !SCHEMES.includes(url.protocol) || url.hostname === '') throw refuse(text)
-  if (!['', '/'].includes(url.pathname) || url.username !== '') throw refuse(text)
+  const whole = text.includes('://') ? text : `${scheme}//${text}`
+  const url = URL.canParse(whole) ? new URL(whole) : undefined
+  const isBare = url !== undefined && ['', '/'].includes(url.pathname) && url.username === '' && url.hostname !== ''
+  if (!isBare || !SCHEMES.includes(url.protocol)) throw refuse(text)
   return url
 }
 
-/** Of http and https the URL parser drops the scheme's own port. */
-const portOf = (url: URL, text: string): string => {
-  if (url.port !== '') return url.port
-  const written = /:(80|443)\/?$/.exec(text)
-  return written?.[1] ?? DEFAULT_PORT
-}
+/** The URL parser drops the port that is the scheme's own. */
+const portOf = ({ port }: URL, text: string): number =>
+  Number(port || (/:(80|443)\/?$/.exec(text)?.[1] ?? DEFAULT_PORT))
 
 /** The endpoints in `text`, separated by commas. One without a scheme is spoken to by TLS when there are certificates.
  *  @throws StoreError */
@@ -52,7 +48,9 @@ export const parseEndpoints = (text: string, { cafile, certfile }: CertificateFi
   if (urls.length === 0) throw new StoreError('no endpoint of etcd is given (--etcd-endpoints)')
   return urls.map((each) => {
     const url = parseUrl(each, scheme)
-    return { url: each, target: `${url.hostname}:${portOf(url, each)}`, tls: url.protocol === 'https:' }
+    // an IPv6 address is in brackets there
+    const host = url.hostname.replace(/^\[|\]$/g, '')
+    return { url: each, host, port: portOf(url, each), tls: url.protocol === 'https:' }
   })
 }
 

@@ -1,0 +1,91 @@
+/** The etcd store and many: nodes that ask at once, and leases. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { parseIp } from '../../addr/ip.ts'
+import { openEtcdStore } from '../../agent/store/etcd.ts'
+import { type Claim, type OwnLease, StoreError } from '../../agent/store/store.ts'
+import { type NetConf, parseNetConf } from '../../overlay/net-conf.ts'
+import { type Etcd, startEtcd, storeOptions } from './etcd-server.ts'
+import { watchStore } from './watching.ts'
+
+const SUBNETS = '/coreos.com/network/subnets'
+
+let etcd: Etcd
+beforeAll(async () => {
+  etcd = await startEtcd()
+})
+afterAll(() => etcd.kill())
+beforeEach(() => {
+  etcd.control('del', '--prefix', '')
+})
+
+const claimOf = (n: number): Claim => ({
+  publicIP: parseIp(`192.0.2.${n}`),
+  publicIPv6: parseIp(`2001:db8::${n}`),
+  backendType: 'host-gw',
+  data: {},
+  v6Data: {},
+  previous: [],
+})
+const valueOfNode = (n: number): string => `{"PublicIP":"192.0.2.${n}","PublicIPv6":null,"BackendType":"host-gw"}`
+const keys = (): readonly string[] =>
+  etcd
+    .control('get', '--prefix', '--keys-only', SUBNETS)
+    .split('\n')
+    .filter((line) => line !== '')
+
+describe('nodes that ask at once', () => {
+  const race = async (count: number, conf: NetConf): Promise<readonly (OwnLease | Error)[]> => {
+    const stores = Array.from({ length: count }, () => openEtcdStore(storeOptions(etcd.url)))
+    const answers = stores.map((each, i) =>
+      each.acquire(claimOf(i + 1), conf, new AbortController().signal).catch((error) => error),
+    )
+    const settled = await Promise.all(answers)
+    for (const each of stores) each.close()
+    return settled
+  }
+  const leasesOf = (answers: readonly (OwnLease | Error)[]): readonly OwnLease[] =>
+    answers.filter((answer): answer is OwnLease => !(answer instanceof Error))
+
+  test('get a subnet each while there are any: 20 for 12', async () => {
+    const conf = parseNetConf('{"Network":"10.5.0.0/16","SubnetMin":"10.5.10.0","SubnetMax":"10.5.21.0"}')
+    const answers = await race(20, conf)
+    const subnets = leasesOf(answers).map(({ lease }) => lease.subnet)
+    expect(subnets).toHaveLength(12)
+    expect(new Set(subnets).size).toBe(12)
+    expect(keys()).toHaveLength(12)
+    for (const error of answers.filter((answer) => answer instanceof Error)) {
+      expect(error).toBeInstanceOf(StoreError)
+      expect(error.message).toMatch(/no subnet is free|another node was faster/)
+    }
+    expect(new Set(etcd.control('lease', 'list').split('\n').slice(1)).size).toBeGreaterThanOrEqual(12)
+  })
+
+  test('get no IPv4 subnet twice, with whatever IPv6 subnet', async () => {
+    const conf = parseNetConf(
+      '{"Network":"10.5.0.0/16","SubnetMin":"10.5.10.0","SubnetMax":"10.5.15.0","EnableIPv6":true,"IPv6Network":"fd00::/48"}',
+    )
+    const leases = leasesOf(await race(12, conf)).map(({ lease }) => lease)
+    expect(leases.length).toBeGreaterThan(0)
+    expect(new Set(leases.map(({ subnet }) => subnet)).size).toBe(leases.length)
+    expect(new Set(leases.map(({ ipv6Subnet }) => ipv6Subnet)).size).toBe(leases.length)
+    expect(keys()).toHaveLength(leases.length)
+  })
+})
+
+test('5,000 leases at once', async () => {
+  const stores = [openEtcdStore(storeOptions(etcd.url)), openEtcdStore(storeOptions(etcd.url))] as const
+  const watch = watchStore(stores[0])
+  await watch.told('all')
+  const lines = (from: number): string =>
+    Array.from({ length: 100 }, (_, i) => {
+      const n = from + i
+      return `put ${SUBNETS}/10.${100 + (n >> 8)}.${n & 255}.0-24 '${valueOfNode(n & 127)}'`
+    }).join('\n')
+  for (let n = 0; n < 5000; n += 100) etcd.txn(lines(n))
+  const other = watchStore(stores[1])
+  await expect.poll(() => other.events.length, { timeout: 20_000 }).toBe(1)
+  expect(other.words()[0]?.split(' ')).toHaveLength(5001)
+  await expect.poll(() => watch.events.length, { timeout: 20_000 }).toBe(5001)
+  await Promise.all([watch.stop(), other.stop()])
+  for (const store of stores) store.close()
+})
