@@ -113,6 +113,13 @@ test('a peer that is gone, or has other addresses, is not probed at the old ones
   expect(new Set(pass(table, TICK_MS, 3 * MINUTE, () => 1).map((each) => each.ip))).toEqual(new Set([B]))
 })
 
+test('an answer is read at the next tick, not when its time is over', () => {
+  const table = makeProbeTable(MINUTE)
+  table.set('a', [A], 0)
+  table.due(0)
+  expect(table.next()).toBe(TICK_MS)
+})
+
 test('set() of what is known already leaves its result and its turn', () => {
   const table = makeProbeTable(MINUTE)
   table.set('a', [A], 0)

@@ -66,7 +66,7 @@ export interface ProbeTable {
   readonly remove: (key: string) => void
   /** What is to be sent now. */
   readonly due: (now: number) => readonly Probe[]
-  /** When `due` is to be asked again; undefined while there is nothing to probe. */
+  /** When answers are to be read and `due` is to be asked again; undefined while there is nothing to probe. */
   readonly next: () => number | undefined
   /** An answer to probe `seq` came from `ip` at `at`. */
   readonly answered: (ip: Ip, seq: number, at: number) => void
@@ -192,6 +192,10 @@ const resultOf = (targets: readonly Target[]): Reachability | undefined => {
   return results.length < targets.length || results.length === 0 ? undefined : combine(results)
 }
 
+/** With answers to be read the next tick counts, too. */
+const nextOf = ({ wheel, waiting, tick }: State): number | undefined =>
+  wheel.size === 0 ? undefined : Math.min(...wheel.keys(), ...(waiting.size > 0 ? [tick + 1] : [])) * TICK_MS
+
 const countsOf = ({ peers }: State): ReturnType<ProbeTable['counts']> => {
   const results = [...peers.values()].flatMap((targets) => resultOf(targets) ?? [])
   return { probed: results.length, reachable: results.filter(({ isReachable }) => isReachable).length }
@@ -207,7 +211,7 @@ export const makeProbeTable = (intervalMs: number, random: () => number = Math.r
     set: (key, ips, now) => set(state, key, ips, now),
     remove: (key) => remove(state, key),
     due: (now) => dueOf(state, now),
-    next: () => (state.wheel.size === 0 ? undefined : Math.min(...state.wheel.keys()) * TICK_MS),
+    next: () => nextOf(state),
     answered: (ip, seq, at) => answered(state, ip, seq, at),
     result: (key) => resultOf(state.peers.get(key) ?? []),
     keys: () => [...state.peers.keys()],

@@ -53,10 +53,8 @@ const openSockets = () => {
 }
 
 const drain = (sockets: readonly EchoSocket[], table: ProbeTable): void => {
-  const now = performance.now()
   for (const socket of sockets)
-    for (const echo of socket.receive())
-      if (echo.kind === 'reply') table.answered(echo.from, echo.seq, now - echo.ageMs)
+    for (const echo of socket.receive()) if (echo.kind === 'reply') table.answered(echo.from, echo.seq, echo.at)
 }
 
 /** Probes peers until closed, in the namespace of this thread; does not keep the process alive. What the kernel refuses to

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { type Family, familyOf, type Ip, ipBytes, ipOf } from '../addr/ip.ts'
 import { addon } from '../native/addon.ts'
 import { NetlinkError } from '../netlink/error.ts'
-import { concat, u16, u32 } from '../netlink/message.ts'
+import { concat, readU32, u16, u32 } from '../netlink/message.ts'
 import { AF_INET6, afOf } from '../netlink/rtnetlink.ts'
 import { native } from '../netlink/socket.ts'
 
@@ -25,8 +25,8 @@ const RECORDS = 64
 
 export interface Datagram {
   readonly from: Ip
-  /** How long ago the kernel took it in, in milliseconds. */
-  readonly ageMs: number
+  /** When the kernel took it in, in milliseconds of `performance.now()`. */
+  readonly at: number
   /** Its first 220 bytes at most; valid until the next call. */
   readonly bytes: Uint8Array
 }
@@ -56,25 +56,22 @@ const senderOf = (record: Uint8Array): Ip => {
   return ipOf(record[at] === AF_INET6 ? record.subarray(at + 8, at + 24) : record.subarray(at + 4, at + 8))
 }
 
-const datagramOf = (record: Uint8Array, view: DataView, at: number): Datagram => {
-  const length = Math.min(view.getUint32(at, true), RECORD_SIZE - RECORD_BYTES)
+const datagramOf = (record: Uint8Array, now: number): Datagram => {
+  const length = Math.min(readU32(record), RECORD_SIZE - RECORD_BYTES)
   return {
     from: senderOf(record),
-    ageMs: view.getUint32(at + 4, true) / 1000,
+    at: now - readU32(record.subarray(4)) / 1000,
     bytes: record.subarray(RECORD_BYTES, RECORD_BYTES + length),
   }
 }
 
 const receiver = (fd: number): (() => Datagram[]) => {
   const room = new Uint8Array(RECORDS * RECORD_SIZE)
-  const view = new DataView(room.buffer)
   return () => {
     const count = Math.max(0, addon().receiveDatagrams(fd, room))
+    const now = performance.now()
     const list: Datagram[] = []
-    for (let i = 0; i < count; i++) {
-      const at = i * RECORD_SIZE
-      list.push(datagramOf(room.subarray(at, at + RECORD_SIZE), view, at))
-    }
+    for (let i = 0; i < count; i++) list.push(datagramOf(room.subarray(i * RECORD_SIZE, (i + 1) * RECORD_SIZE), now))
     return list
   }
 }

@@ -22,7 +22,7 @@ const IPV6_DONTFRAG = 62
 const PMTUDISC_PROBE = 3
 
 export type Echo =
-  | { readonly kind: 'reply'; readonly from: Ip; readonly seq: number; readonly ageMs: number }
+  | { readonly kind: 'reply'; readonly from: Ip; readonly seq: number; readonly at: number }
   | { readonly kind: 'error'; readonly from: Ip; readonly about: IcmpError }
 
 export interface EchoSocket {
@@ -66,11 +66,11 @@ const setUp = (socket: DatagramSocket, family: Family, { errors, unfragmented, s
   if (source !== undefined) socket.bind(source)
 }
 
-const echoOf = (family: Family, id: number, { from, ageMs, bytes }: Datagram): Echo[] => {
+const echoOf = (family: Family, id: number, { from, at, bytes }: Datagram): Echo[] => {
   const message = decodeIcmp(family, bytes)
   if (message === undefined) return []
   if (message.kind !== 'reply') return [{ kind: 'error', from, about: message }]
-  return message.id === id ? [{ kind: 'reply', from, seq: message.seq, ageMs }] : []
+  return message.id === id ? [{ kind: 'reply', from, seq: message.seq, at }] : []
 }
 
 const echoesOf = (socket: DatagramSocket, family: Family, id: number): Echo[] => {

@@ -44,12 +44,11 @@ const openSockets = (ips: readonly Ip[], unfragmented: boolean): ReadonlyMap<Fam
   new Map([...new Set(ips.map(familyOf))].map((family) => [family, openEchoSocket(family, { unfragmented })]))
 
 const take = ({ sockets, bySeq }: Round): void => {
-  const now = performance.now()
   for (const socket of sockets.values())
     for (const echo of socket.receive()) {
       const found = echo.kind === 'reply' ? bySeq.get(echo.seq) : undefined
       if (echo.kind !== 'reply' || found === undefined || found.ask.ip !== echo.from) continue
-      found.rtt ??= Math.max(0, now - echo.ageMs - (found.sent.get(echo.seq) ?? now))
+      found.rtt ??= Math.max(0, echo.at - (found.sent.get(echo.seq) ?? echo.at))
     }
 }
 

@@ -122,7 +122,7 @@ test.for([
   closing.push(other.close)
   const echoes = await answersTo(node, family, {}, (socket) => expect(socket.send(to as Ip, 7, 56)).toBe(0))
   others.push(...other.receive())
-  expect(echoes).toEqual([{ kind: 'reply', from: to, seq: 7, ageMs: expect.any(Number) }])
+  expect(echoes).toEqual([{ kind: 'reply', from: to, seq: 7, at: expect.any(Number) }])
   expect(others).toEqual([])
 })
 
