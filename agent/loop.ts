@@ -57,6 +57,10 @@ export const openLoop = (parts: LoopParts): Loop => {
   const { options, once, log, metrics, kernel, store, know, leases, keeper, memory } = parts
   const alarms = { netConf: openAlarm(), lease: openAlarm(), ready: openAlarm(), clock: openAlarm() }
   let finish: () => void = () => undefined
+  let beginWatch: () => void = () => undefined
+  const begin = new Promise<void>((resolve) => {
+    beginWatch = resolve
+  })
 
   const surroundings = openSurroundings({ know, options, kernel, log, lastLease: memory?.own.lease })
   const recollection = openRecollection({ know, leases, keeper, options, log })
@@ -85,6 +89,7 @@ export const openLoop = (parts: LoopParts): Loop => {
     if (conf === undefined) return
     const before = know.own
     know.own = { own, conf }
+    beginWatch()
     if (before?.conf === conf && isSameLease(before.own.lease, own.lease)) return
     const { key, publicIP, publicIPv6 } = own.lease
     log.info({ key, publicIP, publicIPv6, expires: own.expires && new Date(own.expires) }, 'this node has a lease')
@@ -106,7 +111,9 @@ export const openLoop = (parts: LoopParts): Loop => {
       else {
         know.troubles.set(what, trouble)
         metrics.storeFailed()
-        if (recall({ know, leases, options, log, memory, surroundings })) turns.passNow()
+        if (!recall({ know, leases, options, log, memory, surroundings })) return
+        alarms.lease.ring()
+        turns.passNow()
       }
     }
     return openRetry({ what, log, once, onTrouble })
@@ -137,7 +144,7 @@ export const openLoop = (parts: LoopParts): Loop => {
     ),
     followLeases(
       {
-        ...{ store, retry: retryOf('watching the leases'), onEvent: onLeaseEvent },
+        ...{ store, retry: retryOf('watching the leases'), onEvent: onLeaseEvent, begin },
         onWatching: (isWatching) => {
           know.isWatching = isWatching
         },

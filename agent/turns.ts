@@ -49,8 +49,6 @@ export interface Turns {
 
 /** By then a first round of probes has answers. */
 const FIRST_EXAMINATION_MS = 10_000
-/** Changes. */
-const LARGE_PASS = 500
 
 export const openTurns = (parts: TurnParts): Turns => {
   const { options, log, kernel, know, keeper, reconciler, reach, surroundings, onSite, onSettled } = parts
@@ -69,7 +67,6 @@ export const openTurns = (parts: TurnParts): Turns => {
     removeUnplannedTable(base, kernel)
     for (const line of adviceFor(options, kernel)) log.warn(line)
     setTimeout(examine, FIRST_EXAMINATION_MS).unref()
-    giveBackPages()
   }
 
   /** What the kernel refuses is tried again. */
@@ -96,7 +93,7 @@ export const openTurns = (parts: TurnParts): Turns => {
     const desired = keeper.desired()
     if (outcome === undefined || desired === undefined) return
     links = linksOf(desired, kernel)
-    if (outcome.changes.length > LARGE_PASS) giveBackPages()
+    giveBackPages()
     retryFailures()
     if (!know.isSettled) return
     if (!isBegun) begin(desired.base)

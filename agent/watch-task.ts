@@ -8,11 +8,17 @@ export interface WatchTask {
   readonly onEvent: (event: LeaseEvent) => void
   /** Whether events come. */
   readonly onWatching: (isWatching: boolean) => void
+  /** Resolves when this node has a lease: without one the others are of no use, and the first node makes the place that
+   *  leases are kept in. */
+  readonly begin: Promise<void>
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 
 /** Until `signal` aborts. @throws what `retry` throws */
 export const followLeases = async (
-  { store, retry, onEvent, onWatching }: WatchTask,
+  { store, retry, onEvent, onWatching, begin }: WatchTask,
   signal: AbortSignal,
 ): Promise<void> => {
   const listener = (event: LeaseEvent): void => {
@@ -23,6 +29,7 @@ export const followLeases = async (
     }
     onEvent(event)
   }
+  await Promise.race([begin, aborted(signal)])
   while (!signal.aborted) {
     try {
       await store.watch(listener, signal)

@@ -26,6 +26,7 @@ ip addr add 192.0.2.10/24 dev eth0; ip addr add 2001:db8::10/64 dev eth0 nodad
 ip link set eth0 up
 ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8::1
 export PATH=/opt/cni/bin:$PATH
+unset PODWIRE_INSTALLED
 `
 
 export interface Ran {

@@ -64,6 +64,20 @@ describe('one node', () => {
     expect(call(bed, 0, '--once')).toMatchObject({ status: 1, stderr: expect.stringContaining('config.json') })
   })
 
+  test('the first node of a network makes the folder of leases', () => {
+    rmSync(`${bed.store}/subnets`, { recursive: true })
+    expect(call(bed, 0, '--once')).toMatchObject({ status: 0 })
+  })
+
+  test('SIGTERM ends it at once, also while the store does not answer', () => {
+    const agent = bed.start(0, '--store', 'etcd', '--etcd-endpoints', 'http://192.0.2.250:2379')
+    expect(waitFor(() => agent.status() !== undefined)).toBe(true)
+    const started = Date.now()
+    agent.end('SIGTERM')
+    expect(Date.now() - started).toBeLessThan(5000)
+    expect(agent.log()).toContain('the agent stops')
+  })
+
   test('--once names the interface that is not there', () => {
     const { status, stderr } = call(bed, 0, '--once', '--iface', 'eth7')
     expect([status, stderr]).toEqual([1, expect.stringContaining('there is no interface "eth7"')])
