@@ -33,9 +33,11 @@ const knows = (member: Member, ...others: readonly Member[]): boolean => {
   return peersIn(member).every((found) => found.join() === keys)
 }
 
+/** Long before the next resync. */
 const rotate = (member: Member): void => {
   writeFileSync(`${member.keyFile}.new`, must(['wg', 'genkey']), { mode: 0o600 })
   renameSync(`${member.keyFile}.new`, member.keyFile)
+  process.kill(member.agent.pid, 'SIGHUP')
 }
 
 const restartAndDelete = (backend: keyof typeof DEVICES, first: Member, second: Member): void => {

@@ -25,7 +25,7 @@ const starterOf = (node: UnderlayNode, store: string) => {
   const folder = makeFolder('agent')
   const keyFile = `${folder}/wgkey`
   const paths = ['--store-dir', store, '--state-dir', `${folder}/state`, '--wireguard-key-file', keyFile]
-  const args = [...paths, '--iface', 'eth0', '--resync', '2', '--probe-interval', '0']
+  const args = [...paths, '--iface', 'eth0', '--resync', '600', '--probe-interval', '0']
   const restart = (): Agent => startAgent({ netns: node.netns, folder, args })
   return { node, keyFile, restart, agent: restart() }
 }
