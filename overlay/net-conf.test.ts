@@ -77,6 +77,17 @@ test.for<[name: string, conf: Json, expected: Json]>([
   expect(parse(conf)).toEqual({ ...(expected as object), backend: VXLAN })
 })
 
+test('parseNetConf() takes what flannel ships: Documentation/kube-flannel.yml, net-conf.json', () => {
+  const shipped = `{
+      "Network": "10.244.0.0/16",
+      "EnableNFTables": false,
+      "Backend": {
+        "Type": "vxlan"
+      }
+    }`
+  expect(parseNetConf(shipped)).toEqual(parse({ Network: '10.244.0.0/16' }))
+})
+
 const PSK = 'FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE='
 
 test.for<[backend: Json, expected: Json]>([

@@ -2,7 +2,9 @@
  *  a real kernel. The bed is that of `overlay.bed.ts`; `wire` is the outside, and has routes to the pods by node 1, so that
  *  an answer finds its way to whichever address asked. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { apply, driftOf, remove } from '../../kernel/apply.ts'
+import { parseCidr } from '../../addr/cidr.ts'
+import { apply, driftOf, remove, renderPlan } from '../../kernel/apply.ts'
+import { masqueradeFacts } from '../../kernel/masquerade.ts'
 import type { Plan } from '../../kernel/plan.ts'
 import { type MasqueradeOptions, OVERLAY_TABLE, planMasquerade } from '../../overlay/masquerade.ts'
 import { forwardObstacles, masqueradeLeftovers } from '../../overlay/masquerade-leftover.ts'
@@ -202,6 +204,33 @@ test('by nftables a plan that holds is left as it is, and another one takes its 
   const after = rulesIn(node.netns, 'ruleset')
   expect(after).toContain('10.244.2.0/24')
   expect(after).not.toMatch(/10\.244\.1\.0|fully-random/)
+})
+
+test.for(['nftables', 'iptables'] as const)(
+  'the commands that the plan by %s prints do what the plan does',
+  (backend) => {
+    const [applied, typed] = [single(), single()]
+    const plan = planFor(applied, { backend })
+    applyIn(applied.netns, plan)
+    shellIn(typed.netns, renderPlan(plan))
+    const list = ({ netns }: PlannedNode) => mustIn(netns, ['nft', 'list', 'ruleset']).split('\n').toSorted()
+    expect(list(typed)).toEqual(list(applied))
+    expect(drift(typed.netns, plan)).toEqual([])
+  },
+)
+
+test('a pod that the plugin bridge masquerades is masqueraded once', () => {
+  const bed = makeBed()
+  const [first] = nodesOf(bed)
+  listen(bed.wire, 'server', PORT)
+  const owner = { network: 'pods', containerID: 'c1', ifName: 'eth0' }
+  const byBridge = masqueradeFacts('nftables', owner, [
+    parseCidr(`${first.podIPv4}/24`),
+    parseCidr(`${first.podIPv6}/64`),
+  ])
+  expect(applyIn(first.netns, [...byBridge, ...planFor(first)])).toEqual([])
+  expect(seen(first.pod, WIRE_IPV4)).toBe(first.ipv4)
+  expect(seen(first.pod, WIRE_IPV6)).toBe(first.ipv6)
 })
 
 test('OVERLAY_TABLE removes whatever the table holds, and nothing when it is gone', () => {
