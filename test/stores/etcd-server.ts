@@ -19,8 +19,6 @@ export interface Etcd {
   readonly port: number
   /** stdout of etcdctl. @throws Error when its status is not 0 */
   readonly control: (...args: readonly string[]) => string
-  /** One transaction of `put KEY VALUE` lines. */
-  readonly txn: (puts: string) => void
   /** SIGKILL; what it had stays. */
   readonly kill: () => Promise<void>
   /** Again, on what it had, or with `isEmpty` on nothing. */
@@ -93,9 +91,6 @@ export const startEtcd = async ({ flags = [], control = [], scheme = 'http' }: E
     kill,
     start,
     control: (...args) => must(['etcdctl', `--endpoints=${url}`, ...control, ...args], { env }),
-    txn: (puts) => {
-      must(['etcdctl', `--endpoints=${url}`, ...control, 'txn'], { env, input: `\n${puts}\n\n\n` })
-    },
     freeze: () => child?.kill('SIGSTOP'),
     thaw: () => child?.kill('SIGCONT'),
   }
