@@ -18,6 +18,7 @@ prefix=$(node -p 'require("path").dirname(require("path").dirname(process.execPa
 [ -e "$prefix/include/node/node_api.h" ] || packages="$packages libnode-dev"
 if [ "${1:-}" = test ]; then
   packages="$packages containernetworking-plugins socat strace iperf3 xz-utils ethtool"          # the kernel tests
+  packages="$packages systemd"                                                            # test/docs: its verdict on units
   packages="$packages dbus-daemon python3-firewall python3-nftables"                      # what firewalld runs on
   packages="$packages containerd runc busybox-static"                                      # test/clients: CRI
   packages="$packages golang-go golang-github-appc-cni-dev"                               # test/clients: libcni

@@ -42,6 +42,16 @@ const jsonExamples = (wanted: string): readonly (readonly [string, string])[] =>
 const configure = (text: string): string =>
   `mkdir -p /etc/cni/net.d && cat > /etc/cni/net.d/10.conflist <<'END'\n${text}\nEND`
 
+/** What a node with the plugin `flannel` has besides: an agent that has written its lease. */
+const AGENT = [
+  'mkdir -p /var/lib/podwire/overlay',
+  `echo '{"Network": "10.244.0.0/16"}' > /var/lib/podwire/overlay/config.json`,
+  'dist/podwire agent --once --ip-masq --log-level error',
+]
+
+const groundOf = ({ plugins }: Example): readonly string[] =>
+  JSON.stringify(plugins).includes('"flannel"') ? AGENT : []
+
 const expectAllDone = (commands: readonly string[]): void => {
   const failed = runOnMachine(commands).filter(({ status }) => status !== 0)
   expect(failed).toEqual([])
@@ -52,11 +62,13 @@ describe('configuration lists of the documentation attach, hold and detach', () 
     ...conflists,
     ...jsonExamples('json').filter(([where, text]) => parse(text, where).plugins !== undefined),
   ])('%s', (where, text) => {
-    const { name } = parse(text, where)
+    const example = parse(text, where)
+    const { name } = example
     const caps =
       '{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}],"bandwidth":{"ingressRate":1000000,"ingressBurst":100000,"egressRate":1000000,"egressBurst":100000}}'
     expectAllDone([
       'dist/podwire install',
+      ...groundOf(example),
       configure(text),
       `dist/podwire run status ${name}`,
       `ip netns add web && dist/podwire run add ${name} /run/netns/web --cap-args '${caps}'`,
@@ -103,6 +115,35 @@ test('the command of conf/systemd does what it says', () => {
     'test "$(ls /var/lib/cni/results | wc -l)" = 1',
     command,
     'test -z "$(ls /var/lib/cni/results)"',
+  ])
+})
+
+const unitsIn = (folder: string): readonly string[] => readdirSync(`${ROOT}${folder}`)
+
+test('the units of conf/systemd are ones to systemd', () => {
+  const units = unitsIn('conf/systemd').map((name) => `conf/systemd/${name}`)
+  expect(units.length).toBeGreaterThan(4)
+  // verify wants to find the command
+  expectAllDone([
+    'dist/podwire install',
+    `test -z "$(systemd-analyze verify --recursive-errors=no ${units.join(' ')} 2>&1)"`,
+  ])
+})
+
+test('podwire-overlay.service brings in a peer whose lease came after the last ADD', () => {
+  const unit = readFileSync(`${ROOT}conf/systemd/podwire-overlay.service`, 'utf8')
+  const command = /^ExecStart=(.+)$/m.exec(unit)?.[1] ?? ''
+  const lease = '{"PublicIP":"192.0.2.1","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"0e:00:00:00:00:01"}}'
+  const path = /^PathChanged=(.+)$/m.exec(readFileSync(`${ROOT}conf/systemd/podwire-overlay.path`, 'utf8'))?.[1] ?? ''
+  expectAllDone([
+    'dist/podwire install',
+    'mkdir -p /etc/cni/net.d && cp conf/net.d/30-vxlan.conflist /etc/cni/net.d/',
+    'ip netns add web && podwire run add fleet /run/netns/web',
+    `echo '${lease}' > ${path}/10.246.200.0-24.json`,
+    'test -z "$(ip route show 10.246.200.0/24)"',
+    command,
+    'test -n "$(ip route show 10.246.200.0/24)"',
+    'podwire run check fleet /run/netns/web',
   ])
 })
 
