@@ -1,9 +1,8 @@
 /** What the kernel has of routes, neighbours and forwarding entries, compared with what is wanted: one dump of each kind and
  *  link, and only what differs is decoded. */
 import type { Family } from '../addr/ip.ts'
-import { eachMessage, NLMSG_DONE } from '../netlink/message.ts'
-import { decodeNeigh, GET_NEIGHS, getNeighs, type LinkNeigh } from '../netlink/neigh.ts'
-import { neighKey, neighKeyOf } from '../netlink/neigh-key.ts'
+import { decodeNeigh, GET_NEIGHS, getNeighs, type LinkNeigh, NUD_PERMANENT } from '../netlink/neigh.ts'
+import { neighWords, readNeighWords } from '../netlink/neigh-words.ts'
 import {
   decodeRoutes,
   getRoutes,
@@ -12,8 +11,11 @@ import {
   RTN_BLACKHOLE,
   RTN_UNICAST,
 } from '../netlink/route.ts'
-import { routeKey, routeKeyOf } from '../netlink/route-key.ts'
-import type { NetlinkSocket } from '../netlink/socket.ts'
+import { readRouteWords, routeWords } from '../netlink/route-words.ts'
+import type { EachMessage, NetlinkSocket } from '../netlink/socket.ts'
+import { makeWordTable, type WordTable } from '../netlink/word-table.ts'
+import { makeWords, u16At, type Words } from '../netlink/words.ts'
+import { givesWay } from './contest.ts'
 import { type EntryFact, routeOf } from './entry.ts'
 
 /** A link whose entries are looked at. */
@@ -42,32 +44,72 @@ export interface Comparison {
 
 const FAMILIES: readonly Family[] = [4, 6]
 
-const keyOf = (fact: EntryFact, index: number): string =>
-  fact.kind === 'neigh' ? neighKey(index, fact) : routeKey(index, routeOf(fact))
+/** What is wanted and has not been found yet. */
+interface Search {
+  readonly facts: readonly EntryFact[]
+  readonly table: WordTable
+  /** By the number of the fact: 1 for one that the kernel has. */
+  readonly has: Uint8Array
+  readonly words: Words
+}
 
-/** Takes from `wanted` what the kernel has of it, and gives back the bodies of the other messages. */
+const writeWords = (words: Words, fact: EntryFact, index: number): void => {
+  if (fact.kind === 'neigh') neighWords(words, index, fact)
+  else routeWords(words, index, routeOf(fact))
+}
+
+/** A fact over a link that is not among `indexes` is not searched for. */
+const openSearch = (facts: readonly EntryFact[], indexes: ReadonlyMap<string, number>): Search => {
+  const search = { facts, table: makeWordTable(facts.length), has: new Uint8Array(facts.length), words: makeWords() }
+  for (const [i, fact] of facts.entries()) {
+    const index = fact.kind === 'blackhole' ? 0 : indexes.get(fact.dev)
+    if (index === undefined) continue
+    writeWords(search.words, fact, index)
+    if (!search.table.add(search.words, i)) search.has[i] = 1 // stated twice
+  }
+  return search
+}
+
+type Reader = (words: Words, bytes: Uint8Array, from: number, to: number) => boolean
+
+/** Notes in `search` what the kernel has of it, and gives back the bodies of the other messages that may be ours. */
 const strike = (
-  wanted: Map<string, EntryFact>,
-  dump: Uint8Array,
-  keyIn: (bytes: Uint8Array, from: number, to: number) => string,
+  search: Search,
+  dump: (each: EachMessage, again: () => void) => void,
+  read: Reader,
+  mayBeOurs: (bytes: Uint8Array, from: number) => boolean,
 ): Uint8Array[] => {
-  const others: Uint8Array[] = []
-  eachMessage(dump, (type, _flags, from, to) => {
-    if (type !== NLMSG_DONE && !wanted.delete(keyIn(dump, from, to))) others.push(dump.slice(from, to))
+  let others: Uint8Array[] = []
+  let struck: number[] = []
+  const each: EachMessage = (bytes, from, to) => {
+    const number = read(search.words, bytes, from, to) ? search.table.find(search.words) : -1
+    if (number >= 0 && search.has[number] === 0) {
+      search.has[number] = 1
+      struck.push(number)
+    } else if (mayBeOurs(bytes, from)) others.push(bytes.slice(from, to))
+  }
+  dump(each, () => {
+    for (const number of struck) search.has[number] = 0
+    others = []
+    struck = []
   })
   return others
 }
 
-const routesOf = (socket: NetlinkSocket, filter: RouteFilter, wanted: Map<string, EntryFact>): LinkRoute[] =>
-  FAMILIES.map((family) => socket.dump('ip route show', getRoutes(family, filter)))
-    .flatMap((dump) => strike(wanted, dump, routeKeyOf))
-    .flatMap(decodeRoutes)
+const isYielding = (bytes: Uint8Array, from: number): boolean => givesWay({ protocol: bytes[from + 5] ?? 0 })
 
-const routesAt = (socket: NetlinkSocket, { index }: Place, wanted: Map<string, EntryFact>): LinkRoute[] =>
-  routesOf(socket, { index }, wanted).filter((route) => route.index === index && route.type === RTN_UNICAST)
+const routesOf = (socket: NetlinkSocket, filter: RouteFilter, search: Search): LinkRoute[] =>
+  FAMILIES.flatMap((family) => {
+    const dump = (each: EachMessage, again: () => void): void =>
+      socket.dump('ip route show', getRoutes(family, filter), each, again)
+    return strike(search, dump, readRouteWords, isYielding)
+  }).flatMap(decodeRoutes)
 
-const blackholesOf = (socket: NetlinkSocket, wanted: Map<string, EntryFact>): LinkRoute[] =>
-  routesOf(socket, { type: RTN_BLACKHOLE }, wanted).filter(({ type }) => type === RTN_BLACKHOLE)
+const routesAt = (socket: NetlinkSocket, { index }: Place, search: Search): LinkRoute[] =>
+  routesOf(socket, { index }, search).filter((route) => route.index === index && route.type === RTN_UNICAST)
+
+const blackholesOf = (socket: NetlinkSocket, search: Search): LinkRoute[] =>
+  routesOf(socket, { type: RTN_BLACKHOLE }, search).filter(({ type }) => type === RTN_BLACKHOLE)
 
 const TABLES = [
   ['neigh', 4],
@@ -75,14 +117,17 @@ const TABLES = [
   ['fdb', 4],
 ] as const
 
-/** Permanent ones: the kernel makes others itself, as of multicast. */
-const neighsAt = (socket: NetlinkSocket, { index }: Place, wanted: Map<string, EntryFact>): LinkNeigh[] =>
-  TABLES.flatMap(([table, family]) =>
-    strike(wanted, socket.dump(GET_NEIGHS[table], getNeighs(table, family, index)), neighKeyOf)
-      .map((body) => decodeNeigh(table, body))
-      .filter((entry) => entry?.permanent === true && entry.index === index)
-      .filter((entry) => entry !== undefined),
-  )
+/** The kernel makes others itself, as of multicast. */
+const isPermanent = (bytes: Uint8Array, from: number): boolean => (u16At(bytes, from + 8) & NUD_PERMANENT) !== 0
+
+const neighsAt = (socket: NetlinkSocket, { index }: Place, search: Search): LinkNeigh[] =>
+  TABLES.flatMap(([table, family]) => {
+    const dump = (each: EachMessage, again: () => void): void =>
+      socket.dump(GET_NEIGHS[table], getNeighs(table, family, index), each, again)
+    return strike(search, dump, readNeighWords, isPermanent).map((body) => decodeNeigh(table, body))
+  })
+    .filter((entry) => entry?.index === index)
+    .filter((entry) => entry !== undefined)
 
 /** Facts over a link that is not among `places` lack. @throws NetlinkError when the kernel cannot be read */
 export const compareEntries = (
@@ -90,21 +135,14 @@ export const compareEntries = (
   places: readonly Place[],
   socket: NetlinkSocket,
 ): Comparison => {
-  const indexes = new Map(places.map(({ name, index }) => [name, index]))
-  const wanted = new Map<string, EntryFact>()
-  const homeless: EntryFact[] = []
+  const search = openSearch(facts, new Map(places.map(({ name, index }) => [name, index])))
   const settled = new Set<string>()
-  for (const fact of facts) {
-    const index = fact.kind === 'blackhole' ? 0 : indexes.get(fact.dev)
-    if (index === undefined) homeless.push(fact)
-    else wanted.set(keyOf(fact, index), fact)
-    if (fact.kind === 'neigh') settled.add(fact.dev)
-  }
+  for (const fact of facts) if (fact.kind === 'neigh') settled.add(fact.dev)
   const leftovers = places.map((place) => ({
     place,
-    routes: routesAt(socket, place, wanted),
-    neighs: place.own || settled.has(place.name) ? neighsAt(socket, place, wanted) : [],
+    routes: routesAt(socket, place, search),
+    neighs: place.own || settled.has(place.name) ? neighsAt(socket, place, search) : [],
   }))
-  const blackholes = blackholesOf(socket, wanted)
-  return { lacking: [...wanted.values(), ...homeless], leftovers, blackholes }
+  const blackholes = blackholesOf(socket, search)
+  return { lacking: facts.filter((_, i) => search.has[i] === 0), leftovers, blackholes }
 }

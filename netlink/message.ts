@@ -164,17 +164,18 @@ export const decodeMessages = (bytes: Uint8Array): Received[] => {
   return messages
 }
 
-/** Hands over each message in `bytes` as where it lies: from behind its nlmsghdr to its end. Nothing is allocated. */
+/** Hands over each of the first `length` bytes' messages as where it lies: from behind its nlmsghdr to its end. */
 export const eachMessage = (
   bytes: Uint8Array,
+  length: number,
   each: (type: number, flags: number, from: number, to: number) => void,
 ): void => {
   const view = viewOf(bytes)
-  for (let at = 0; at + NLMSG_HDRLEN <= bytes.length; ) {
-    const length = view.getUint32(at, true)
-    if (length < NLMSG_HDRLEN || at + length > bytes.length) return
-    each(view.getUint16(at + 4, true), view.getUint16(at + 6, true), at + NLMSG_HDRLEN, at + length)
-    at += (length + 3) & ~3
+  for (let at = 0; at + NLMSG_HDRLEN <= length; ) {
+    const size = view.getUint32(at, true)
+    if (size < NLMSG_HDRLEN || at + size > length) return
+    each(view.getUint16(at + 4, true), view.getUint16(at + 6, true), at + NLMSG_HDRLEN, at + size)
+    at += (size + 3) & ~3
   }
 }
 

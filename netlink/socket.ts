@@ -34,15 +34,18 @@ export interface Reply {
 /** What is asked, in the words of `ip` or `nft`. */
 export type Operation = string | (() => string)
 
+/** A message of a dump: what stands in `bytes` from behind its nlmsghdr to its end, until this returns. */
+export type EachMessage = (bytes: Uint8Array, from: number, to: number) => void
+
 export interface NetlinkSocket {
   /** Sends `messages` in one datagram and returns one reply for each, in order. Never throws for what the kernel refuses. */
   readonly exchange: (messages: readonly Message[]) => Reply[]
   /** Sends one message and returns what came back. `operation` is its name for errors: a function, where saying it takes
    *  work that a request which succeeds need not do. @throws NetlinkError */
   readonly request: (operation: Operation, message: Message) => readonly Received[]
-  /** Sends a request for a dump and returns all of it as it came: messages one after the other, for `eachMessage`. For dumps
-   *  of which little is decoded. @throws NetlinkError */
-  readonly dump: (operation: Operation, message: Message) => Uint8Array
+  /** Sends a request for a dump and hands over each message of it from where it was received, so that none of it is in
+   *  memory together. A dump that ran into a change is taken again, after `again`. @throws NetlinkError */
+  readonly dump: (operation: Operation, message: Message, each: EachMessage, again: () => void) => void
   /** Its port id: what the kernel names as the cause (nlmsg_pid) in notifications of what was done over it. */
   readonly port: () => number
   readonly close: () => void
@@ -106,21 +109,22 @@ const portOf = (fd: number): number => {
 
 const DUMP_TRIES = 20
 
-const isInterrupted = (answer: Uint8Array): boolean => {
-  let interrupted = false
-  eachMessage(answer, (_type, flags) => {
-    if ((flags & NLM_F_DUMP_INTR) !== 0) interrupted = true
-  })
-  return interrupted
+/** Parts of a dump are at most 32 KiB (netlink_dump). */
+const ROOM = 1 << 17
+
+const lazily = <T>(value: () => T): (() => T) => {
+  let made: T | undefined
+  return () => {
+    made ??= value()
+    return made
+  }
 }
 
-/** @throws NetlinkError when the kernel answered a dump with an error */
-const throwRefusal = (operation: Operation, answer: Uint8Array): void =>
-  eachMessage(answer, (type, flags, from, to) => {
-    if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return
-    const { errno, extack } = outcomeOf({ type, flags, seq: 0, body: answer.subarray(from, to) })
-    if (errno !== 0) throw new NetlinkError(nameOf(operation), errno, extack)
-  })
+/** @throws NetlinkError when the kernel ended a dump with an error */
+const throwRefusal = (operation: Operation, type: number, body: Uint8Array): void => {
+  const { errno, extack } = outcomeOf({ type, flags: 0, seq: 0, body })
+  if (errno !== 0) throw new NetlinkError(nameOf(operation), errno, extack)
+}
 
 const nameOf = (operation: Operation): string => (typeof operation === 'string' ? operation : operation())
 
@@ -149,13 +153,27 @@ export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
     if (reply !== undefined && reply.errno !== 0) throw new NetlinkError(nameOf(operation), reply.errno, reply.extack)
     return reply?.messages ?? []
   }
-  const transact = (message: Message): Uint8Array =>
-    native(() => addon().netlinkTransact(fd, encodeMessages([message], seq++)))
-  const dump = (operation: Operation, message: Message): Uint8Array => {
-    let answer = transact(message)
-    for (let i = 1; i < DUMP_TRIES && isInterrupted(answer); i++) answer = transact(message)
-    throwRefusal(operation, answer)
-    return answer
+  const room = lazily(() => new Uint8Array(ROOM))
+  /** How many bytes of `room` were received; 0: that was all. */
+  const receive = (): number => {
+    const length = addon().netlinkReceive(fd, room())
+    if (length < 0) throw new NetlinkError('netlink', -length)
+    return length
+  }
+  /** Returns whether the dump ran into a change. */
+  const dumpOnce = (operation: Operation, message: Message, each: EachMessage): boolean => {
+    native(() => writeSync(fd, encodeMessages([message], seq++)))
+    let interrupted = false
+    for (let length = receive(); length > 0; length = receive())
+      eachMessage(room(), length, (type, flags, from, to) => {
+        if ((flags & NLM_F_DUMP_INTR) !== 0) interrupted = true
+        if (type === NLMSG_ERROR || type === NLMSG_DONE) throwRefusal(operation, type, room().subarray(from, to))
+        else each(room(), from, to)
+      })
+    return interrupted
+  }
+  const dump = (operation: Operation, message: Message, each: EachMessage, again: () => void): void => {
+    for (let i = 1; dumpOnce(operation, message, each) && i < DUMP_TRIES; i++) again()
   }
   return { exchange, request, dump, port: () => portOf(fd), close: () => closeSync(fd) }
 }
