@@ -8,6 +8,8 @@ export interface Knowledge {
   readonly started: number
   /** In force, with the text it was read from. */
   netConf?: { readonly text: string; readonly conf: NetConf }
+  /** It was read from the store, and not remembered. */
+  hasRead: boolean
   /** Why a newer text is not in force. */
   netConfRefused?: string
   /** Given by the store; they precede the options. */
@@ -34,6 +36,7 @@ export interface Knowledge {
 
 export const openKnowledge = (): Knowledge => ({
   started: Date.now(),
+  hasRead: false,
   publicAddresses: {},
   isWatching: false,
   isRemembering: false,

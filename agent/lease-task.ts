@@ -30,14 +30,18 @@ export interface LeaseTask {
 export const untilRenewal = ({ expires }: OwnLease, margin: number, now: number): number | undefined =>
   expires === undefined ? undefined : Math.max(0, Math.max(expires - margin - now, (expires - now) / 2))
 
-/** A configuration of another shape may not fit the lease: the store decides, as for a new one. */
+/** A configuration of another shape may not fit the lease: the store decides, as for a new one. A store without a network
+ *  configuration is not there (a folder that is not mounted): to acquire in it would begin another network. */
 const obtain = async (
   { store }: LeaseTask,
   { claim, conf }: Wanted,
   held: (OwnLease & { readonly conf: NetConf }) | undefined,
   signal: AbortSignal,
-): Promise<OwnLease> =>
-  held === undefined || held.conf !== conf ? store.acquire(claim, conf, signal) : store.renew(held, claim, signal)
+): Promise<OwnLease> => {
+  if (held !== undefined && held.conf === conf) return store.renew(held, claim, signal)
+  await store.readNetConf(signal)
+  return store.acquire(claim, conf, signal)
+}
 
 /** Until `signal` aborts. @throws what `retry` throws */
 export const holdLease = async (task: LeaseTask, signal: AbortSignal): Promise<void> => {

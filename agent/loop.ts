@@ -99,7 +99,9 @@ export const openLoop = (parts: LoopParts): Loop => {
 
   const onRead = ({ text, addresses }: Read): void => {
     know.publicAddresses = addresses
-    if (!surroundings.adopt(text)) return
+    const isNew = surroundings.adopt(text)
+    if (know.hasRead && !isNew) return
+    know.hasRead = true
     if (once && know.siteTrouble !== undefined) throw new StoreError(know.siteTrouble)
     alarms.lease.ring()
     turns.passNow()
@@ -111,9 +113,7 @@ export const openLoop = (parts: LoopParts): Loop => {
       else {
         know.troubles.set(what, trouble)
         metrics.storeFailed()
-        if (!recall({ know, leases, options, log, memory, surroundings })) return
-        alarms.lease.ring()
-        turns.passNow()
+        if (recall({ know, leases, options, log, memory, surroundings })) turns.passNow()
       }
     }
     return openRetry({ what, log, once, onTrouble })

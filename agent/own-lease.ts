@@ -12,10 +12,11 @@ import { previousSubnets } from './subnet-file.ts'
 
 const subnetsOf = ({ lease }: Memory['own']) => [lease.subnet, lease.ipv6Subnet].filter((each) => each !== undefined)
 
-/** What this node asks the store with; undefined before it knows who it is. The subnets it had are those of its lease, else
+/** What this node asks the store with; undefined before it knows who it is,
+ *  and while what it knows of the network is remembered. The subnets it had are those of its lease, else
  *  of subnet.env, which flanneld may have written, else those it remembers over a reboot. */
 export const wantedOf = (know: Knowledge, { subnetFile }: Options, memory: Memory | undefined): Wanted | undefined => {
-  if (know.netConf === undefined || know.site?.conf !== know.netConf.conf) return undefined
+  if (!know.hasRead || know.netConf === undefined || know.site?.conf !== know.netConf.conf) return undefined
   const had = know.own === undefined ? previousSubnets(subnetFile) : subnetsOf(know.own.own)
   const previous = had.length > 0 || memory === undefined ? had : subnetsOf(memory.own)
   return { claim: claimOf(know.site, previous), conf: know.netConf.conf }
