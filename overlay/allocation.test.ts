@@ -83,6 +83,20 @@ describe('choose()', () => {
       'update 10.5.12.0-24',
     ],
     [
+      'prefers, of two that name its address and fit, the one it had',
+      V4,
+      claimOf('192.0.2.1', '10.5.12.1/24'),
+      holding({ '10.5.11.0-24': '192.0.2.1', '10.5.12.0-24': '192.0.2.1' }),
+      'update 10.5.12.0-24',
+    ],
+    [
+      'does not prefer the one it had when that does not fit any more',
+      V4,
+      claimOf('192.0.2.1', '10.5.13.1/24'),
+      holding({ '10.5.11.0-24': '192.0.2.1', '10.5.13.0-24': '192.0.2.1' }),
+      'update 10.5.11.0-24',
+    ],
+    [
       'replaces a lease outside the range of subnets',
       V4,
       claimOf('192.0.2.1'),

@@ -79,6 +79,12 @@ const previousSubnets = (previous: readonly Cidr[]): LeaseSubnets => {
   }
 }
 
+/** Of two leases that name this node, one of which another may have written, the one that its pods are in. */
+const isPrevious = (lease: Lease, { previous }: Claim): boolean => {
+  const before = cidrsOf(previousSubnets(previous))
+  return before.length > 0 && before.every((cidr) => cidrsOf(lease).includes(cidr))
+}
+
 const newSubnets = (claim: Claim, conf: NetConf, taken: readonly Cidr[], pick: (n: number) => number): LeaseSubnets => {
   const previous = previousSubnets(claim.previous)
   const isFree = cidrsOf(previous).every((cidr) => !taken.some((other) => overlaps(cidr, other)))
@@ -103,7 +109,8 @@ export const choose = <H extends Held>(
   pick: (n: number) => number = (n) => Math.floor(Math.random() * n),
 ): Choice<H> => {
   const own = leases.filter(({ lease }) => isOwn(lease, claim))
-  const held = own.find(({ lease }) => fitsConf(conf, lease))
+  const fitting = own.filter(({ lease }) => fitsConf(conf, lease))
+  const held = fitting.find(({ lease }) => isPrevious(lease, claim)) ?? fitting[0]
   if (held !== undefined) return { kind: 'update', held, lease: leaseOf(claim, held.lease, held.lease.key) }
   const others = leases.filter((each) => !own.includes(each)).flatMap(({ lease }) => cidrsOf(lease))
   const taken = [...others, ...invalid.flatMap(cidrsOfKey)]

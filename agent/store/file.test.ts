@@ -168,6 +168,18 @@ describe('watch() ends', () => {
     await expect(watching().end).rejects.toThrow('it is not there: make it, mount it, or name another folder')
   })
 
+  test('not, in a folder that has a network configuration and no leases yet', async () => {
+    rmSync(`${folder}/subnets`, { recursive: true })
+    writeFileSync(`${folder}/config.json`, '{}')
+    const store = openFileStore({ folder })
+    const events: string[] = []
+    const end = store.watch((event) => events.push(wordOf(event)), ended.signal)
+    await vi.waitFor(() => expect(events).toEqual(['all ']))
+    rmSync(`${folder}/subnets`, { recursive: true })
+    await expect(end).rejects.toThrow(StoreError)
+    await expect(store.watch(() => undefined, ended.signal)).rejects.toThrow(StoreError)
+  })
+
   test.for<[name: string, act: () => void]>([
     ['removed', () => rmSync(`${folder}/subnets`, { recursive: true })],
     ['moved away', () => renameSync(`${folder}/subnets`, `${folder}/other`)],

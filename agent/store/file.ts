@@ -1,6 +1,7 @@
 /** Leases in a folder: no server. What a lab, an edge box, or a fleet whose files are distributed to it needs. */
+import { existsSync } from 'node:fs'
 import { acquireInFolder, renewInFolder } from '../../overlay/folder-allocation.ts'
-import { readNetConfText } from '../../overlay/lease-folder.ts'
+import { configPath, makeFolder, readNetConfText } from '../../overlay/lease-folder.ts'
 import { watchFolder } from './file-watch.ts'
 import type { LeaseStore } from './store.ts'
 
@@ -11,10 +12,23 @@ export interface FileStoreOptions {
   readonly rescan?: number
 }
 
-export const openFileStore = ({ folder, rescan }: FileStoreOptions): LeaseStore => ({
-  readNetConf: async () => readNetConfText(folder),
-  acquire: async (claim, conf) => acquireInFolder(folder, claim, conf),
-  renew: async (own, claim) => renewInFolder(folder, own, claim),
-  watch: async (listener, signal) => watchFolder(folder, listener, signal, rescan),
-  close: () => undefined,
-})
+/** A folder with a network configuration and no leases yet is a new store. One that loses its leases' folder later is not:
+ *  that may be a file system which is not mounted. */
+const beginFolder = (folder: string): void => {
+  if (existsSync(configPath(folder))) makeFolder(folder)
+}
+
+export const openFileStore = ({ folder, rescan }: FileStoreOptions): LeaseStore => {
+  let isWatched = false
+  return {
+    readNetConf: async () => readNetConfText(folder),
+    acquire: async (claim, conf) => acquireInFolder(folder, claim, conf),
+    renew: async (own, claim) => renewInFolder(folder, own, claim),
+    watch: async (listener, signal) => {
+      if (!isWatched) beginFolder(folder)
+      isWatched = true
+      return watchFolder(folder, listener, signal, rescan)
+    },
+    close: () => undefined,
+  }
+}
