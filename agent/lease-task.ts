@@ -2,7 +2,7 @@
  *  when it is lost. */
 import type { Claim, OwnLease } from '../overlay/claim.ts'
 import type { NetConf } from '../overlay/net-conf.ts'
-import type { Alarm } from './alarm.ts'
+import { type Alarm, openAlarm } from './alarm.ts'
 import type { Log } from './log.ts'
 import type { Retry } from './retry.ts'
 import { LeaseLost, type LeaseStore } from './store/store.ts'
@@ -20,6 +20,8 @@ export interface LeaseTask {
   readonly log: Log
   /** Before its end, in ms. */
   readonly margin: number
+  /** Ms from one call of a store that rings with every answer to the next. */
+  readonly rest: number
   /** Undefined while it is not known yet. */
   readonly wanted: () => Wanted | undefined
   readonly onLease: (own: OwnLease) => void
@@ -57,6 +59,7 @@ export const holdLease = async (task: LeaseTask, signal: AbortSignal): Promise<v
       held = { ...own, conf: wanted.conf }
       task.retry.worked()
       task.onLease(own)
+      await openAlarm().wait(task.rest, signal)
       await task.alarm.wait(untilRenewal(own, task.margin, Date.now()), signal)
     } catch (error) {
       if (error instanceof LeaseLost && held !== undefined) {

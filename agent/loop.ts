@@ -50,6 +50,7 @@ export interface Loop {
 }
 
 const MINUTE = 60_000
+const LEASE_REST_MS = 500
 /** Passes at intervals come within a tenth of it, so that the nodes of a cluster do not ask the store in step. */
 const jittered = (ms: number): number => ms * (0.9 + Math.random() / 5)
 
@@ -137,6 +138,7 @@ export const openLoop = (parts: LoopParts): Loop => {
       {
         ...{ store, log, alarm: alarms.lease, onLease, retry: retryOf('holding the lease') },
         margin: options.subnetLeaseRenewMargin * MINUTE,
+        rest: LEASE_REST_MS,
         wanted: () => wantedOf(know, options, memory),
         onLost: metrics.leaseLost,
       },
