@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { DecodeError } from '../addr/error.ts'
 import type { Ip } from '../addr/ip.ts'
 import { readMac } from '../addr/mac.ts'
 import type { Json } from '../cni/plugin.ts'
@@ -118,4 +120,27 @@ test.for<[value: Json, message: string]>([
   [{ BackendType: 'wireguard', BackendData: { Port: 65536 } }, '$.BackendData.Port: 65536 is not a whole number'],
 ])('decodeAttributes() refuses %j', ([value, message]) => {
   expect(() => decodeAttributes(value)).toThrow(message)
+})
+
+/** Objects with the keys of a lease, of any case, and any values. */
+const KEYS = ['PublicIP', 'publicipv6', 'BackendType', 'BACKENDDATA', 'BackendV6Data', 'VtepMAC', 'VNI', 'PublicKey']
+const anything = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constantFrom<Json>('vxlan', 'wireguard', 'host-gw', '192.0.2.1', '2001:db8::1', KEY, '0e:00:00:00:00:01'),
+    fc.jsonValue() as fc.Arbitrary<Json>,
+    fc.dictionary(fc.constantFrom(...KEYS), tie('value')),
+  ),
+})).value
+
+test('decodeAttributes() of anything is what encodeLease() writes, or a DecodeError', () => {
+  const decode = (value: unknown): void => {
+    try {
+      const attributes = decodeAttributes(value)
+      expect(decodeAttributes(JSON.parse(encodeLease(attributes)))).toEqual(attributes)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+    }
+  }
+  fc.assert(fc.property(anything, decode), { numRuns: 1000 })
 })
