@@ -64,12 +64,7 @@ const dns = (path: string): readonly Row[] => [
   strings(`${path}.options`),
 ]
 const EVERY: readonly Row[] = [
-  [
-    'name',
-    ['a', 'a.b_c-d', 'x'.repeat(200)],
-    ['../x', '', 'a b', 'a/b', 'é', 'x'.repeat(201)],
-    'is not a letter or digit',
-  ],
+  ['name', ['a', 'a.b_c-d', 'x'.repeat(200)], ['../x', '', 'a b', 'é', 'x'.repeat(201)], 'is not a letter or digit'],
   ['type', ['bridge', 'a b'], ['', 'a/b', 'a\\b', 'a\0b'], 'is not the name of an executable'],
   ['capabilities.mac', [true], ['yes'], 'is not of type boolean'],
   ['args', [{}, null], ['x', []], 'is not of type object'],
@@ -95,6 +90,14 @@ const masquerade: readonly Row[] = [
   ...uint('mtu', 65535),
 ]
 
+const path = (key: string): Row => [key, ['', '/a/b', null], ['a', './a', '/a\0'], 'is not an absolute path']
+const delegation: readonly Row[] = [
+  ['delegate', [{}, { bridge: 7 }, null], ['bridge', []], 'is not of type object'],
+  ['delegate.type', ['ptp'], ['', 'a/b'], 'is not the name of an executable'],
+  ['ipam.routes', [[], null], [{}], 'is not of type array'],
+  path('dataDir'),
+]
+
 const ROWS: Readonly<Record<string, readonly Row[]>> = {
   loopback: [],
   bridge: [
@@ -117,6 +120,19 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ...dns('dns'),
   ],
   ptp: [...masquerade, ...dns('dns')],
+  flannel: [...delegation, path('subnetFile')],
+  vxlan: [
+    ...delegation,
+    ['netConf', [{}, { Network: 1 }, null], ['x', []], 'is not of type object'],
+    ['store.type', ['file', 'etcd', 'kubernetes', null], ['', 'consul'], 'is not one of "file", "etcd", "kubernetes"'],
+    ...['dir', 'etcdKeyfile', 'etcdCertfile', 'etcdCafile'].map((key) => path(`store.${key}`)),
+    ...['kubeconfigFile', 'netConfigPath'].map((key) => path(`store.${key}`)),
+    ...['etcdEndpoints', 'etcdPrefix', 'etcdUsername', 'etcdPassword'].map((key) => string(`store.${key}`)),
+    ...['kubeApiUrl', 'kubeAnnotationPrefix', 'kubeNodeName'].map((key) => string(`store.${key}`)),
+    ...[...['iface', 'ifaceRegex'].map(strings), ...['ifaceCanReach', 'publicIP', 'publicIPv6'].map(string)],
+    ...['ipMasq', 'iptablesForwardRules'].map(boolean),
+    ['masqueradeBackend', ['iptables', 'nftables', null], ['nft', ''], 'is not one of "iptables", "nftables"'],
+  ],
   portmap: [
     ['backend', ['iptables', 'nftables', null], ['', 'ipvs'], 'is not one of "iptables", "nftables"'],
     boolean('snat'),
