@@ -96,7 +96,7 @@ const checkTunnel: Check = ({ tunnel }, view) => {
 const CHECKS: readonly Check[] = [checkLink, checkRoute, checkNeigh, checkFdb, checkTunnel]
 
 /** What of the kernel's state differs, the first on the way of a packet first. */
-const kernelFaults = (path: PeerPath, view: KernelView, underlay: string): readonly Fault[] =>
+export const kernelFaults = (path: PeerPath, view: KernelView, underlay: string): readonly Fault[] =>
   CHECKS.flatMap((check) => check(path, view, underlay) ?? [])
 
 const portName = ({ endpoint, port }: PeerPath): string => `UDP port ${port} of ${endpoint}`

@@ -18,7 +18,7 @@ export interface EchoAnswer {
 const HEADERS = { 4: 28, 6: 48 } as const
 export const SMALLEST = { 4: 28 + 56, 6: 48 + 56 } as const
 const TRIES = 3
-const TRY_MS = 700
+const TRY_MS = 500
 const LOOK_MS = 5
 /** Sent before answers are looked at. */
 const BURST = 100
@@ -77,7 +77,7 @@ const attempt = async (round: Round): Promise<void> => {
   }
 }
 
-/** One answer for each question, in order. Each is asked up to three times, within some two seconds. With `unfragmented` a
+/** One answer for each question, in order. Each is asked up to three times, within 1.5 s. With `unfragmented` a
  *  packet arrives whole or not at all. @throws NetlinkError EPERM without CAP_NET_RAW */
 export const askEchoes = async (asks: readonly EchoAsk[], unfragmented = false): Promise<readonly EchoAnswer[]> => {
   const sockets = openSockets(

@@ -1,9 +1,9 @@
-/** Asks over the wire what the diagnosis needs to know: every peer for an echo; those that are silent are looked into, of the
- *  others the path's MTU is measured. */
+/** Asks over the wire what the diagnosis needs to know: every peer for an echo. Those that are silent though the kernel's state
+ *  is right are asked over the underlay, too; of those that answer the path's MTU is measured. */
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Progress } from '../screen.ts'
 import { count } from '../screen.ts'
-import { type Diagnosis, diagnose, type WireFindings } from './diagnosis.ts'
+import { type Diagnosis, diagnose, kernelFaults, type WireFindings } from './diagnosis.ts'
 import { askEchoes, SMALLEST } from './echo-round.ts'
 import { type KernelView, observeKernel } from './kernel-view.ts'
 import { measurePathMtus } from './path-mtu.ts'
@@ -88,7 +88,9 @@ export const examine = async (survey: Survey, kernel: Kernel, progress: Progress
   const overlay = await findOverlay(paths)
   const isReached = (path: PeerPath): boolean => overlay.get(path)?.overlay?.rtt !== undefined
   const reached = paths.filter(isReached)
-  const silent = paths.filter((path) => !isReached(path))
+  const isSilent = (path: PeerPath): boolean =>
+    !isReached(path) && kernelFaults(path, view, survey.underlay).length === 0
+  const silent = paths.filter(isSilent)
   if (silent.length > 0) progress.step(`${count(silent.length, 'peer')} silent: asking them over the underlay`)
   const why = await Promise.all([findUnderlay(silent), findPorts(silent)])
   if (reached.length > 0) progress.step(`measuring the path MTU to ${count(reached.length, 'peer')}`)

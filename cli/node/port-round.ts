@@ -20,7 +20,7 @@ export interface PortAsk {
 export type PortAnswer = 'closed' | 'rejected' | 'blocked' | 'silent'
 
 const TRIES = 2
-const TRY_MS = 700
+const TRY_MS = 500
 const LOOK_MS = 5
 const EPERM = 1
 
@@ -68,7 +68,7 @@ const attempt = async (round: Round): Promise<void> => {
     for (const { echo } of lines) for (const each of echo.receive()) read(round, each)
 }
 
-/** One answer for each question, in order; an address is asked at one port. Takes up to 1.4 s. @throws NetlinkError EPERM
+/** One answer for each question, in order; an address is asked at one port. Takes up to a second. @throws NetlinkError EPERM
  *  without CAP_NET_RAW */
 export const askPorts = async (asks: readonly PortAsk[]): Promise<readonly PortAnswer[]> => {
   const lines = [...new Set(asks.map(({ ip }) => familyOf(ip)))].map(openLine)

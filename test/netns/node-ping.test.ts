@@ -37,9 +37,9 @@ const makeBed = (): Bed => {
   return { ...bed, a, b, store: makeStore(bed), keys: KEYS }
 }
 
-const PODWIRE = [process.execPath, '--import', 'tsx', `${import.meta.dirname}/../../bin/podwire.ts`]
+const PODWIRE = `${import.meta.dirname}/../../dist/podwire`
 
-const podwire = ({ a }: Bed, ...args: readonly string[]): Output => runIn(a.netns, [...PODWIRE, 'node', ...args])
+const podwire = ({ a }: Bed, ...args: readonly string[]): Output => runIn(a.netns, [PODWIRE, 'node', ...args])
 
 interface Finding {
   readonly key: string
