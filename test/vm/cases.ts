@@ -5,6 +5,8 @@ import { bridgeCases } from './bridge-cases.ts'
 import type { Cases } from './case.ts'
 import { chainCases } from './chain-cases.ts'
 import { overlayCases } from './overlay-cases.ts'
+import { pingCases } from './ping-cases.ts'
+import { takeoverCases } from './takeover-cases.ts'
 import { wireguardCases } from './wireguard-cases.ts'
 import { wireguardFleetCases } from './wireguard-fleet-cases.ts'
 
@@ -13,6 +15,8 @@ export const cases: Cases = {
   ...bridgeCases,
   ...chainCases,
   ...overlayCases,
+  ...pingCases,
+  ...takeoverCases,
   ...wireguardCases,
   ...wireguardFleetCases,
 }

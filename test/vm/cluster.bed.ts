@@ -6,7 +6,6 @@ import { makeFolder } from '../support/cleanup.ts'
 import { runIn, shellIn } from '../support/netns.ts'
 import { waitFor } from '../support/probe.ts'
 import { makeUnderlay, type UnderlayNode } from '../support/underlay.ts'
-import { type Loss, startPing } from './pinger.ts'
 
 export interface Member {
   readonly node: UnderlayNode
@@ -21,30 +20,41 @@ export interface Member {
   readonly restart: () => Agent
 }
 
-const starterOf = (node: UnderlayNode, store: string) => {
+/** A node that shares `store`, whose agent is not started yet. */
+export const starterOf = (node: UnderlayNode, store: string): Pick<Member, 'node' | 'keyFile' | 'restart'> => {
   const folder = makeFolder('agent')
   const keyFile = `${folder}/wgkey`
   const paths = ['--store-dir', store, '--state-dir', `${folder}/state`, '--wireguard-key-file', keyFile]
   const args = [...paths, '--iface', 'eth0', '--resync', '600', '--probe-interval', '0']
   const restart = (): Agent => startAgent({ netns: node.netns, folder, args })
-  return { node, keyFile, restart, agent: restart() }
+  return { node, keyFile, restart }
 }
 
 /** `10.244.7.0/24` to `10.244.7.2`, `fd00:0:0:7::/64` to `fd00:0:0:7::2`. */
 const podIn = (subnet: string | undefined): string => subnet?.replace(/0?\/\d+$/, '2') ?? ''
 
-const addPod = ({ netns }: UnderlayNode, pod: Member['pod']): void => {
+export const addPod = ({ netns }: UnderlayNode, pod: Member['pod']): void => {
   const addresses = [`${pod[4]}/32`, ...(pod[6] === '' ? [] : [`${pod[6]}/128`])]
   const lines = addresses.map((address) => `ip addr add ${address} dev pod0${address.includes(':') ? ' nodad' : ''}`)
   shellIn(netns, `ip link add pod0 type dummy; ip link set pod0 up; ${lines.join('; ')}`)
 }
 
-/** `count` nodes whose agents are ready and know each other. */
-export const makeCluster = (count: number, conf: object): readonly Member[] => {
+/** The folder of a store with the network configuration `conf`, and leases by key. */
+export const makeStore = (conf: object, leases: Readonly<Record<string, object>> = {}): string => {
   const store = makeFolder('store')
   mkdirSync(`${store}/subnets`)
   writeFileSync(`${store}/config.json`, JSON.stringify(conf))
-  const started = makeUnderlay(count).nodes.map((node) => starterOf(node, store))
+  for (const [key, lease] of Object.entries(leases))
+    writeFileSync(`${store}/subnets/${key}.json`, JSON.stringify(lease))
+  return store
+}
+
+/** `count` nodes whose agents are ready and know each other. */
+export const makeCluster = (count: number, conf: object): readonly Member[] => {
+  const store = makeStore(conf)
+  const started = makeUnderlay(count)
+    .nodes.map((node) => starterOf(node, store))
+    .map((member) => ({ ...member, agent: member.restart() }))
   return started.map((member) => {
     const { lease } = untilReady(member.agent, ({ peers }) => peers.length === count - 1)
     const pod = { 4: podIn(lease?.subnet), 6: podIn(lease?.ipv6Subnet) }
@@ -62,28 +72,4 @@ export const requireTraffic = (members: readonly Member[], families: readonly (4
     for (const to of members)
       for (const family of families)
         ok(from === to || waitFor(() => hears(from, to, family)), `${from.pod[family]} does not hear ${to.pod[family]}`)
-}
-
-const LONGEST = 30_000
-
-/** What a ping from one pod to another loses while `happen` runs, and until it is answered again. */
-export const lossDuring = (from: Member, to: Member, happen: () => void): Loss => {
-  const ping = startPing(from.node.netns, from.pod[4], to.pod[4])
-  const untilAnswered = (count: number): void => {
-    const before = ping.answers()
-    ok(
-      waitFor(() => ping.answers() >= before + count, LONGEST),
-      `no pod is heard after ${LONGEST} ms`,
-    )
-  }
-  untilAnswered(5)
-  happen()
-  untilAnswered(5)
-  return ping.end()
-}
-
-/** Kills the agent of `member` and starts it again. */
-export const killAndRestart = (member: Member): void => {
-  member.agent.end('SIGKILL')
-  untilReady(member.restart(), ({ peers }) => peers.length > 0)
 }
