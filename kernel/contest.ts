@@ -4,7 +4,6 @@
 import { cidrFamily, networkOf } from '../addr/cidr.ts'
 import type { Family } from '../addr/ip.ts'
 import { CniError, ERR_CONFLICT } from '../cni/error.ts'
-import type { Refusal } from '../netlink/batch.ts'
 import { EEXIST, NetlinkError } from '../netlink/error.ts'
 import { getLinkAt } from '../netlink/link.ts'
 import {
@@ -18,7 +17,7 @@ import {
   RTPROT_BOOT,
   RTPROT_PODWIRE,
 } from '../netlink/route.ts'
-import type { NetlinkSocket } from '../netlink/socket.ts'
+import type { NetlinkSocket, Refusal } from '../netlink/socket.ts'
 import { entryMessage, renderWrite, type Write } from './entry.ts'
 import type { Kernel } from './kernel.ts'
 import type { Log } from './outcome.ts'
@@ -36,9 +35,8 @@ export interface Contest {
 export const givesWay = ({ protocol }: { readonly protocol: number }): boolean =>
   protocol === RTPROT_BOOT || protocol === RTPROT_PODWIRE
 
-/** What the kernel has at most one route for (IPv4 without append). */
-export const slotOf = (route: RouteSpec): string =>
-  `${networkOf(route.dst)} ${route.table ?? RT_TABLE_MAIN} ${priorityOf(route)}`
+/** What the kernel has at most one route for (IPv4 without append). Its destination is as it is written. */
+export const slotOf = (route: RouteSpec): string => `${route.dst} ${route.table ?? RT_TABLE_MAIN} ${priorityOf(route)}`
 
 /** linux/rtnetlink.h RTPROT_*, as in /etc/iproute2/rt_protos. */
 const PROTOCOLS: Readonly<Record<number, string>> = {
@@ -102,7 +100,14 @@ export const settleContests = (ns: Ns, contests: readonly Contest[], kernel: Ker
     const own = contests.filter(({ route }) => cidrFamily(route.dst) === family)
     if (own.length === 0) continue
     const slots = routesBySlot(family, kernel.route(ns))
-    for (const contest of own) settleOne(ns, contest, slots.get(slotOf(contest.route)) ?? [], kernel, log)
+    for (const contest of own)
+      settleOne(
+        ns,
+        contest,
+        slots.get(slotOf({ ...contest.route, dst: networkOf(contest.route.dst) })) ?? [],
+        kernel,
+        log,
+      )
   }
 }
 

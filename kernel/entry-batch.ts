@@ -1,8 +1,9 @@
 /** Writes entries in batches: a message each, a hundred messages a send, an answer only for what is refused. */
 import { CniError, ERR_KERNEL } from '../cni/error.ts'
-import { exchangeAll, type Refusal } from '../netlink/batch.ts'
+import { sendAll } from '../netlink/batch.ts'
 import { EEXIST, EINVAL, isNotFound, NetlinkError } from '../netlink/error.ts'
 import type { Message } from '../netlink/message.ts'
+import type { Refusal } from '../netlink/socket.ts'
 import { type Contest, settleContests } from './contest.ts'
 import { type EntryFact, entryMessage, renderWrite, routeOf, type Write } from './entry.ts'
 import type { Kernel } from './kernel.ts'
@@ -56,7 +57,7 @@ const writeIn = (ns: Ns, all: readonly Write[], kernel: Kernel, log: Log): void 
     const write = writes[i] as Write
     return entryMessage(write.verb, write.fact, indexFor(write) as number)
   }
-  const refused = new Map(exchangeAll(kernel.route(ns), writes.length, messageAt).map((r) => [r.index, r]))
+  const refused = new Map(sendAll(kernel.route(ns), writes.length, messageAt).map((r) => [r.index, r]))
   const contests: Contest[] = []
   for (const [i, write] of writes.entries()) {
     const refusal = refused.get(i)

@@ -73,7 +73,6 @@ export const concat = (...parts: readonly Uint8Array[]): Uint8Array => {
 /** A growing buffer that attributes are written into once, depth first. */
 class Writer {
   bytes = new Uint8Array(4096)
-  view = new DataView(this.bytes.buffer)
   at = 0
 
   reserve(length: number): void {
@@ -81,7 +80,17 @@ class Writer {
     const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.at + length))
     larger.set(this.bytes)
     this.bytes = larger
-    this.view = new DataView(larger.buffer)
+  }
+
+  // by bytes: a DataView makes JavaScriptCore move each new array's memory out of its own heap
+  put16(at: number, value: number): void {
+    this.bytes[at] = value
+    this.bytes[at + 1] = value >> 8
+  }
+
+  put32(at: number, value: number): void {
+    this.put16(at, value)
+    this.put16(at + 2, value >> 16)
   }
 
   raw(bytes: Uint8Array): void {
@@ -98,7 +107,7 @@ class Writer {
   value(value: AttrValue): void {
     if (typeof value === 'number') {
       this.reserve(4)
-      this.view.setUint32(this.at, value, true)
+      this.put32(this.at, value)
       this.at += 4
     } else if (typeof value === 'string') {
       this.raw(utf8.encode(value))
@@ -112,8 +121,8 @@ class Writer {
     const start = this.at
     this.at += NLA_HDRLEN
     this.value(value)
-    this.view.setUint16(start, this.at - start, true)
-    this.view.setUint16(start + 2, Array.isArray(value) ? type | NLA_F_NESTED : type, true)
+    this.put16(start, this.at - start)
+    this.put16(start + 2, Array.isArray(value) ? type | NLA_F_NESTED : type)
     this.pad()
   }
 
@@ -124,10 +133,10 @@ class Writer {
     this.raw(message.header)
     this.pad()
     for (const attr of message.attrs) this.attr(attr)
-    this.view.setUint32(start, this.at - start, true)
-    this.view.setUint16(start + 4, message.type, true)
-    this.view.setUint16(start + 6, message.flags, true)
-    this.view.setUint32(start + 8, seq, true)
+    this.put32(start, this.at - start)
+    this.put16(start + 4, message.type)
+    this.put16(start + 6, message.flags)
+    this.put32(start + 8, seq)
   }
 }
 const NUL = Uint8Array.of(0)

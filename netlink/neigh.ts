@@ -54,11 +54,14 @@ const header = (index: number, entry: Neigh): Uint8Array =>
     entry.table === 'fdb' ? NUD_PERMANENT | NUD_NOARP : NUD_PERMANENT,
     entry.table === 'fdb' ? NTF_SELF | (entry.protocol === undefined ? 0 : NTF_EXT_LEARNED) : 0,
   )
-const attrs = (entry: Neigh): Attr[] => [
-  [NDA_DST, ipBytes(entry.ip)],
-  [NDA_LLADDR, macBytes(entry.lladdr)],
-  ...(entry.table === 'fdb' || entry.protocol === undefined ? [] : [[NDA_PROTOCOL, u8(entry.protocol)] as const]),
-]
+const attrs = ({ table, ip, lladdr, protocol }: Neigh): Attr[] => {
+  const both: Attr[] = [
+    [NDA_DST, ipBytes(ip)],
+    [NDA_LLADDR, macBytes(lladdr)],
+  ]
+  if (table === 'neigh' && protocol !== undefined) both.push([NDA_PROTOCOL, u8(protocol)])
+  return both
+}
 
 /** `ip neigh replace ... nud permanent`, `bridge fdb replace ... self permanent`. */
 export const newNeigh = (index: number, entry: Neigh): Message => ({

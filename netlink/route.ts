@@ -96,12 +96,11 @@ const header = (route: RouteSpec): Uint8Array => {
   })
 }
 
-const metricsOf = (route: RouteSpec): Attr[] => {
-  const metrics: Attr[] = [
-    ...(route.mtu ? [[RTAX_MTU, route.mtu] as const] : []),
-    ...(route.advmss ? [[RTAX_ADVMSS, route.advmss] as const] : []),
-  ]
-  return metrics.length === 0 ? [] : [[RTA_METRICS, metrics]]
+const metricsOf = ({ mtu, advmss }: RouteSpec): Attr[] => {
+  const metrics: Attr[] = []
+  if (mtu) metrics.push([RTAX_MTU, mtu])
+  if (advmss) metrics.push([RTAX_ADVMSS, advmss])
+  return metrics
 }
 
 /** Of the first address. */
@@ -113,15 +112,16 @@ const prefixBytes = (c: Cidr): Uint8Array => {
   return bytes
 }
 
-const attrsOf = (index: number, route: RouteSpec): Attr[] => [
-  [RTA_DST, prefixBytes(route.dst)],
-  ...(route.blackhole ? [] : [[RTA_OIF, index] as const]),
-  [RTA_TABLE, tableOf(route)],
-  ...(route.via === undefined ? [] : [[RTA_GATEWAY, ipBytes(route.via)] as const]),
-  ...(route.src === undefined ? [] : [[RTA_PREFSRC, ipBytes(route.src)] as const]),
-  ...(route.priority ? [[RTA_PRIORITY, route.priority] as const] : []),
-  ...metricsOf(route),
-]
+const attrsOf = (index: number, route: RouteSpec): Attr[] => {
+  const attrs: Attr[] = [[RTA_DST, prefixBytes(route.dst)]]
+  if (!route.blackhole) attrs.push([RTA_OIF, index])
+  attrs.push([RTA_TABLE, tableOf(route)])
+  if (route.via !== undefined) attrs.push([RTA_GATEWAY, ipBytes(route.via)])
+  if (route.src !== undefined) attrs.push([RTA_PREFSRC, ipBytes(route.src)])
+  if (route.priority) attrs.push([RTA_PRIORITY, route.priority])
+  if (route.mtu || route.advmss) attrs.push([RTA_METRICS, metricsOf(route)])
+  return attrs
+}
 
 /** `ip route add`; EEXIST when one to the same destination with the same metric is there. Not exclusive: `ip route prepend`,
  *  EEXIST only when the very same route is there. */

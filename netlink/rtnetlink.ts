@@ -36,7 +36,7 @@ export const ifaddrmsg = (family: number, prefixLength: number, scope: number, i
 
 /** struct ndmsg. */
 export const ndmsg = (family: number, index: number, state: number, flags: number): Uint8Array =>
-  concat(u8(family), u8(0), u16(0), u32(index), u16(state), u8(flags), u8(0))
+  Uint8Array.of(family, 0, 0, 0, index, index >> 8, index >> 16, index >> 24, state, state >> 8, flags, 0)
 
 export interface RouteHeader {
   readonly family: number
@@ -50,8 +50,5 @@ export interface RouteHeader {
 }
 
 /** struct rtmsg. */
-export const rtmsg = (route: RouteHeader): Uint8Array =>
-  concat(
-    Uint8Array.of(route.family, route.dstLength, 0, 0, route.table, route.protocol, route.scope, route.type),
-    u32(route.flags),
-  )
+export const rtmsg = ({ family, dstLength, table, protocol, scope, type, flags }: RouteHeader): Uint8Array =>
+  Uint8Array.of(family, dstLength, 0, 0, table, protocol, scope, type, flags, flags >> 8, flags >> 16, flags >> 24)

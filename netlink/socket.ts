@@ -31,6 +31,14 @@ export interface Reply {
   readonly messages: readonly Received[]
 }
 
+/** A message of a batch that the kernel refused. */
+export interface Refusal {
+  /** Of the message in its batch. */
+  readonly index: number
+  readonly errno: number
+  readonly extack: string
+}
+
 /** What is asked, in the words of `ip` or `nft`. */
 export type Operation = string | (() => string)
 
@@ -43,6 +51,9 @@ export interface NetlinkSocket {
   /** Sends one message and returns what came back. `operation` is its name for errors: a function, where saying it takes
    *  work that a request which succeeds need not do. @throws NetlinkError */
   readonly request: (operation: Operation, message: Message) => readonly Received[]
+  /** Sends `messages`, none of which asks for an answer, in one datagram, and returns those that were refused.
+   *  @throws NetlinkError when the socket fails */
+  readonly send: (messages: readonly Message[]) => readonly Refusal[]
   /** Sends a request for a dump and hands over each message of it from where it was received, so that none of it is in
    *  memory together. A dump that ran into a change is taken again, after `again`. @throws NetlinkError */
   readonly dump: (operation: Operation, message: Message, each: EachMessage, again: () => void) => void
@@ -160,8 +171,22 @@ export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
     if (length < 0) throw new NetlinkError('netlink', -length)
     return length
   }
+  const send = (messages: readonly Message[]): readonly Refusal[] => {
+    const refusals: Refusal[] = []
+    const firstSeq = seq
+    seq += messages.length
+    if (verbose) debug('>', messages)
+    native(() => writeSync(fd, encodeMessages(messages, firstSeq)))
+    for (let length = receive(); length > 0; length = receive())
+      for (const message of decodeMessages(room().subarray(0, length))) {
+        if (verbose) debug('<', [message])
+        refusals.push({ index: message.seq - firstSeq, ...outcomeOf(message) })
+      }
+    return refusals.filter(({ errno }) => errno !== 0)
+  }
   /** Returns whether the dump ran into a change. */
   const dumpOnce = (operation: Operation, message: Message, each: EachMessage): boolean => {
+    if (verbose) debug('>', [message])
     native(() => writeSync(fd, encodeMessages([message], seq++)))
     let interrupted = false
     for (let length = receive(); length > 0; length = receive())
@@ -175,5 +200,5 @@ export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
   const dump = (operation: Operation, message: Message, each: EachMessage, again: () => void): void => {
     for (let i = 1; dumpOnce(operation, message, each) && i < DUMP_TRIES; i++) again()
   }
-  return { exchange, request, dump, port: () => portOf(fd), close: () => closeSync(fd) }
+  return { exchange, request, send, dump, port: () => portOf(fd), close: () => closeSync(fd) }
 }

@@ -31,7 +31,6 @@ const hexOf = (messages: readonly Message[]): string =>
 const recorded = (messages: readonly Received[] = [], errno = 0): GenericSocket => {
   const socket: Partial<GenericSocket> = {
     family: () => 0x20,
-    dump: () => undefined,
     request: (operation) => {
       if (errno !== 0) throw new NetlinkError(String(operation), errno)
       return messages
