@@ -72,6 +72,48 @@ const bridge = (folder: string): Json => ({
   ipam: hostLocal(folder),
 })
 
+/** Of flannel and vxlan: what the delegate gets besides. */
+const delegating = (folder: string, type: string): Json => ({
+  dataDir: `${folder}/${type}`,
+  delegate: { type: 'bridge', bridge: 'pwfz2', isGateway: true },
+  ipam: { type: 'host-local', dataDir: `${folder}/ipam`, routes: [route] },
+})
+
+const vxlan = (folder: string): Json => ({
+  ...delegating(folder, 'vxlan'),
+  netConf: {
+    Network: '10.9.0.0/16',
+    SubnetMin: '10.9.0.0',
+    SubnetMax: '10.9.0.0',
+    Backend: { Type: 'vxlan', VNI: 77 },
+  },
+  store: {
+    ...{
+      type: 'file',
+      dir: `${folder}/overlay`,
+      etcdEndpoints: 'http://127.0.0.1:1',
+      etcdPrefix: '/x',
+      etcdKeyfile: '/k',
+    },
+    ...{
+      etcdCertfile: '/c',
+      etcdCafile: '/a',
+      etcdUsername: 'me',
+      etcdPassword: 'it',
+      kubeApiUrl: 'https://127.0.0.1:1',
+    },
+    ...{ kubeconfigFile: '/k', kubeAnnotationPrefix: 'here', kubeNodeName: 'node', netConfigPath: '/n' },
+  },
+  iface: ['pwfbr'],
+  ifaceRegex: ['^10[.]8'],
+  ifaceCanReach: '10.8.0.2',
+  publicIP: '10.8.0.1',
+  publicIPv6: '2001:db8::1',
+  ipMasq: true,
+  masqueradeBackend: 'nftables',
+  iptablesForwardRules: true,
+})
+
 const portMapping = { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '127.0.0.1' }
 const portmap = { snat: true, masqAll: false, runtimeConfig: { portMappings: [portMapping] } }
 const rates = { ingressRate: 8_000_000, ingressBurst: 8_000_000, egressRate: 8_000_000, egressBurst: 8_000_000 }
@@ -103,6 +145,8 @@ export const basesIn = (folder: string, podPath: string): readonly Base[] => {
     base('bridge', { ...bridge(folder), ipMasqBackend: 'iptables' }, 'iptables'),
     { ...base('bridge', { bridge: 'pwfz1', vlan: 5, vlanTrunk, ipam: {} }, 'vlan'), lacking: true },
     base('ptp', { ipMasq: true, ipMasqBackend: 'nftables', mtu: 1400, ipam: hostLocal(folder) }),
+    base('flannel', { ...delegating(folder, 'flannel'), subnetFile: `${folder}/subnet.env` }),
+    base('vxlan', vxlan(folder)),
     chained('portmap', {
       ...portmap,
       backend: 'nftables',

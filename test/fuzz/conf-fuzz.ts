@@ -22,7 +22,7 @@ interface Case {
 }
 
 /** Keys that lead to files: what is absolute stays below the folder. */
-const PATH_KEYS: readonly unknown[] = ['dataDir', 'resolvConf']
+const PATH_KEYS: readonly unknown[] = ['dataDir', 'resolvConf', 'subnetFile', 'dir']
 
 const confined = (folder: string, path: KeyPath, value: unknown): unknown =>
   PATH_KEYS.includes(path.at(-1)) && typeof value === 'string' && value.startsWith('/')
@@ -70,8 +70,15 @@ const schemaProblems = ({ path, value }: Case, output: ReturnType<Ground['run']>
 /** Codes of refusals that come before anything is done. */
 const UNTOUCHED = [1, 2, 4, 6, 7]
 
-/** DEL and GC clean up what is their own, also when the delegate's part of the configuration is refused. */
-const mayTouch = ({ verb, path }: Case): boolean => (verb === 'GC' || verb === 'DEL') && path[0] === 'ipam'
+/** Parts of a configuration that the delegate of an attachment judges, when the rest is done. */
+const OF_DELEGATE: readonly unknown[] = ['delegate', 'ipam', 'runtimeConfig', 'args']
+const DELEGATING: readonly string[] = ['flannel', 'vxlan']
+
+/** DEL and GC clean up what is their own, also when the delegate's part of the configuration is refused; ADD that has its
+ *  attachment made by a delegate takes back what it did. */
+const mayTouch = ({ base, verb, path }: Case): boolean =>
+  ((verb === 'GC' || verb === 'DEL') && path[0] === 'ipam') ||
+  (DELEGATING.includes(base.plugin) && OF_DELEGATE.includes(path[0]))
 
 const tryCase = (ground: Ground, validate: Validator | undefined, one: Case): readonly Violation[] => {
   const { base, verb, path, value } = one

@@ -17,6 +17,8 @@ export const PLUGINS = [
   'loopback',
   'bridge',
   'ptp',
+  'flannel',
+  'vxlan',
   'portmap',
   'firewall',
   'bandwidth',
@@ -26,6 +28,10 @@ export const PLUGINS = [
 ] as const
 export type PluginName = (typeof PLUGINS)[number]
 const IPAM: readonly string[] = ['host-local', 'static']
+/** What other plugins delegate to. */
+const DELEGATES: readonly string[] = [...IPAM, 'bridge']
+/** What an agent would have written for `flannel`: the subnet that the configurations speak of. */
+const LEASE = 'FLANNEL_NETWORK=10.9.0.0/16\nFLANNEL_SUBNET=10.9.0.1/24\nFLANNEL_MTU=1400\nFLANNEL_IPMASQ=false\n'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -34,7 +40,7 @@ export interface Ground {
   readonly podPath: string
   /** Where plugins may write; the working folder lies deep in it. */
   readonly folder: string
-  /** A folder that leads to the IPAM plugins of this process. */
+  /** A folder that leads to the plugins of this process that others delegate to. */
   readonly cniPath: string
   readonly entry: (plugin: string) => Entry
   /** What the plugin answers; its effects are on the ground. */
@@ -74,7 +80,8 @@ const makeGround = (): string => {
   mkdirSync(`${folder}/a/b/c/d`, { recursive: true })
   writeFileSync(`${folder}/resolv.conf`, 'nameserver 10.1.1.1\n')
   mkdirSync(`${folder}/bin`)
-  for (const type of IPAM) symlinkSync(process.execPath, `${folder}/bin/${type}`)
+  writeFileSync(`${folder}/subnet.env`, LEASE)
+  for (const type of DELEGATES) symlinkSync(process.execPath, `${folder}/bin/${type}`)
   return folder
 }
 
@@ -106,8 +113,8 @@ const bridgesIn = (node: string): readonly string[] =>
     .split('\n')
     .map((line) => line.split(' ')[0] ?? '')
 
-/** The names of bridges that configurations ask for, which may have gone too. */
-const OUR_BRIDGE = /^pwfz/
+/** The names of bridges that configurations ask for, which may have gone too, and of the overlay's devices, which stay. */
+const OUR_BRIDGE = /^(?:pwfz|flannel(?:-v6)?\.)/
 
 const movedLinks = (node: string, before: readonly string[], after: readonly string[]): readonly string[] => {
   const moved = [...before.filter((link) => !after.includes(link)), ...after.filter((link) => !before.includes(link))]

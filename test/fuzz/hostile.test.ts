@@ -22,38 +22,41 @@ afterEach(async () => {
   for (const trial of trials.splice(0)) await trial.bed.remove()
 })
 
-describe.each(['bridge', 'ptp', 'portmap', 'firewall', 'bandwidth', 'tuning', 'host-local'])('%s', (plugin) => {
-  test('DEL with the result of another container leaves that one alone, and nothing that GC does not find', async () => {
-    const trial = await trialOf(plugin)
-    const other = await trial.attached()
-    const before = await trial.state()
-    const own = await trial.attached()
-    const outcome = await trial.call('DEL', own, { conf: { prevResult: other.result } })
-    expect(outcome.status, outcome.stdout).toBe(0)
-    const gone = difference(before, await trial.state()).filter((line) => line.startsWith('-'))
-    expect(gone.filter((line) => !line.includes(`pw${own.index}`))).toEqual([])
-    expect((await trial.call('CHECK', other)).stdout).toBe('')
-    expect((await trial.gc([other])).stdout).toBe('')
-    await trial.unplug(own)
-    expect(difference(before, await trial.state())).toEqual([])
-    expect((await trial.call('CHECK', other)).stdout).toBe('')
-  })
+describe.each(['bridge', 'ptp', 'flannel', 'vxlan', 'portmap', 'firewall', 'bandwidth', 'tuning', 'host-local'])(
+  '%s',
+  (plugin) => {
+    test('DEL with the result of another container leaves that one alone, and nothing that GC does not find', async () => {
+      const trial = await trialOf(plugin)
+      const other = await trial.attached()
+      const before = await trial.state()
+      const own = await trial.attached()
+      const outcome = await trial.call('DEL', own, { conf: { prevResult: other.result } })
+      expect(outcome.status, outcome.stdout).toBe(0)
+      const gone = difference(before, await trial.state()).filter((line) => line.startsWith('-'))
+      expect(gone.filter((line) => !line.includes(`pw${own.index}`))).toEqual([])
+      expect((await trial.call('CHECK', other)).stdout).toBe('')
+      expect((await trial.gc([other])).stdout).toBe('')
+      await trial.unplug(own)
+      expect(difference(before, await trial.state())).toEqual([])
+      expect((await trial.call('CHECK', other)).stdout).toBe('')
+    })
 
-  test('names as long as they may be are attached, checked, collected and removed', async () => {
-    const trial = await trialOf(plugin)
-    await trial.warm()
-    const names = { containerID: 'c'.repeat(200), network: 'n'.repeat(200), ifName: 'e'.repeat(15) }
-    const before = await trial.state()
-    const first = await trial.attached(names)
-    expect((await trial.call('CHECK', first)).stdout).toBe('')
-    expect((await trial.call('DEL', first)).stdout).toBe('')
-    await trial.unplug(first)
-    expect(difference(before, await trial.state())).toEqual([])
-    const tooLong = await trial.call('ADD', { ...first, containerID: 'c'.repeat(201) })
-    expect(tooLong.json?.['code']).toBe(4)
-    expect((await trial.call('ADD', { ...first, network: 'n'.repeat(201) })).json?.['code']).toBe(7)
-  })
-})
+    test('names as long as they may be are attached, checked, collected and removed', async () => {
+      const trial = await trialOf(plugin)
+      await trial.warm()
+      const names = { containerID: 'c'.repeat(200), network: 'n'.repeat(200), ifName: 'e'.repeat(15) }
+      const before = await trial.state()
+      const first = await trial.attached(names)
+      expect((await trial.call('CHECK', first)).stdout).toBe('')
+      expect((await trial.call('DEL', first)).stdout).toBe('')
+      await trial.unplug(first)
+      expect(difference(before, await trial.state())).toEqual([])
+      const tooLong = await trial.call('ADD', { ...first, containerID: 'c'.repeat(201) })
+      expect(tooLong.json?.['code']).toBe(4)
+      expect((await trial.call('ADD', { ...first, network: 'n'.repeat(201) })).json?.['code']).toBe(7)
+    })
+  },
+)
 
 const VICTIM = 'do not touch\n'
 
