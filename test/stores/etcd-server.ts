@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import type { EtcdStoreOptions } from '../../agent/store/etcd.ts'
 import { makeFolder, onCleanup } from '../support/cleanup.ts'
 import { must, type Output, run } from '../support/command.ts'
+import { inside } from '../support/netns.ts'
 
 /** Flags for TLS and the like. */
 export interface EtcdOptions {
@@ -12,6 +13,9 @@ export interface EtcdOptions {
   /** What etcdctl needs to be let in. */
   readonly control?: readonly string[]
   readonly scheme?: 'http' | 'https'
+  /** Name of the namespace it runs in, and its address there; loopback of this one when left out. */
+  readonly netns?: string
+  readonly address?: string
 }
 
 export interface Etcd {
@@ -50,11 +54,14 @@ const PATIENCE = 30_000
 /** Elections of a server that is alone are quick, and so is the end of a short lease. */
 const QUICK = ['--heartbeat-interval=20', '--election-timeout=200', '--grpc-keepalive-min-time=200ms']
 
-export const startEtcd = async ({ flags = [], control = [], scheme = 'http' }: EtcdOptions = {}): Promise<Etcd> => {
+export const startEtcd = async (options: EtcdOptions = {}): Promise<Etcd> => {
+  const { flags = [], control = [], scheme = 'http', netns, address = '127.0.0.1' } = options
+  const there = (program: readonly string[]): readonly string[] =>
+    netns === undefined ? program : inside(netns, program)
   const folder = makeFolder('etcd')
   const [port, peerPort] = [await freePort(), await freePort()]
-  const url = `${scheme}://127.0.0.1:${port}`
-  const peer = `http://127.0.0.1:${peerPort}`
+  const url = `${scheme}://${address}:${port}`
+  const peer = `http://${address}:${peerPort}`
   const argv = [
     `--data-dir=${folder}/data`,
     `--listen-client-urls=${url}`,
@@ -69,7 +76,7 @@ export const startEtcd = async ({ flags = [], control = [], scheme = 'http' }: E
   let child: ChildProcess | undefined
   const env = { PATH: process.env['PATH'] ?? '', ETCDCTL_API: '3' }
   const etcdctl = (args: readonly string[]): Output =>
-    run(['etcdctl', `--endpoints=${url}`, '--command-timeout=10s', ...control, ...args], { env })
+    run(there(['etcdctl', `--endpoints=${url}`, '--command-timeout=10s', ...control, ...args]), { env })
   const isUp = (): boolean => etcdctl(['--dial-timeout=1s', 'endpoint', 'health']).status === 0
 
   const kill = async (): Promise<void> => {
@@ -79,7 +86,7 @@ export const startEtcd = async ({ flags = [], control = [], scheme = 'http' }: E
   const start = async (isEmpty = false): Promise<void> => {
     if (isEmpty) rmSync(`${folder}/data`, { recursive: true, force: true })
     // it does not outlive the test, however that ends
-    child = spawn('setpriv', ['--pdeathsig', 'KILL', 'etcd', ...argv], { stdio: 'ignore', env })
+    child = spawn('setpriv', ['--pdeathsig', 'KILL', ...there(['etcd', ...argv])], { stdio: 'ignore', env })
     for (const deadline = Date.now() + PATIENCE; !isUp(); await sleep(30))
       if (Date.now() > deadline || child.exitCode !== null) throw new Error(`etcd ${argv.join(' ')} did not come up`)
   }
@@ -90,7 +97,7 @@ export const startEtcd = async ({ flags = [], control = [], scheme = 'http' }: E
     port,
     kill,
     start,
-    control: (...args) => must(['etcdctl', `--endpoints=${url}`, ...control, ...args], { env }),
+    control: (...args) => must(there(['etcdctl', `--endpoints=${url}`, ...control, ...args]), { env }),
     freeze: () => child?.kill('SIGSTOP'),
     thaw: () => child?.kill('SIGCONT'),
   }
