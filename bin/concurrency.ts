@@ -1,7 +1,7 @@
-/** `npm run concurrency -- [--bin-dir DIR] [--calls 200] [--rounds 20] [--chain]`: many ADDs and DELs at once. Exit status 0
+/** `npm run concurrency -- [--bin-dir DIR] [--calls 200] [--rounds 20] [--chain] [--flannel | --vxlan]`: many ADDs and DELs at once. Exit status 0
  *  when none fails, no address is given twice and nothing is left. */
 import { parseArgs } from 'node:util'
-import { BRIDGE, CHAIN, runStorm } from '../test/concurrency/storm.ts'
+import { BRIDGE, CHAIN, FLANNEL, runStorm, VXLAN } from '../test/concurrency/storm.ts'
 import { binDir } from '../test/support/plugin.ts'
 
 const { values } = parseArgs({
@@ -10,16 +10,20 @@ const { values } = parseArgs({
     calls: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '20' },
     chain: { type: 'boolean', default: false },
+    flannel: { type: 'boolean', default: false },
+    vxlan: { type: 'boolean', default: false },
   },
 })
 
+const overlay = values.flannel ? FLANNEL : values.vxlan ? VXLAN : undefined
+const network = overlay ?? { chain: values.chain ? CHAIN : BRIDGE }
 const calls = Number(values.calls)
 const rounds = Number(values.rounds)
 const problems = await runStorm({
   dir: values['bin-dir'] ?? binDir(),
   calls,
   rounds,
-  chain: values.chain ? CHAIN : BRIDGE,
+  ...network,
   progress: (round, seconds, found) =>
     process.stderr.write(`round ${round} of ${rounds}: ${seconds.toFixed(1)} s, ${found} problems\n`),
 })

@@ -1,6 +1,6 @@
 /** Rounds of many ADDs and DELs at once over one bridge and one pool. In each round half of the containers leave while the
  *  other half arrive; then what the node holds must be what those who are there own, and nothing else. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import type { Bed, Pod } from '../conformance/bed.ts'
 import { makeBed } from '../conformance/bed.ts'
 import { type Outcome, outcomeOf } from '../conformance/outcome.ts'
@@ -15,6 +15,8 @@ export interface StormOptions {
   readonly rounds: number
   /** The plugins of the network, in order; the first gives the address. */
   readonly chain: readonly Json[]
+  /** What the node has before. */
+  readonly prepare?: (bed: Bed) => Promise<void>
   readonly progress?: (round: number, seconds: number, problems: number) => void
 }
 
@@ -32,6 +34,13 @@ interface Storm {
 
 const NET = { cniVersion: '1.1.0', name: 'net' }
 
+/** Where a plugin keeps files, and reads what its node has. */
+const filesOf = ({ folder }: Bed, { type }: Json): Json => {
+  if (type === 'tuning') return { dataDir: `${folder}/tuning` }
+  if (type === 'flannel') return { dataDir: `${folder}/flannel`, subnetFile: `${folder}/.subnet.env` }
+  return type === 'vxlan' ? { dataDir: `${folder}/vxlan`, store: { dir: `${folder}/.store` } } : {}
+}
+
 /** The conflist's plugins for one container: a host port of its own. */
 const confsOf = ({ bed, options }: Storm, { pod }: Container): readonly Json[] =>
   options.chain.map((conf) => {
@@ -39,8 +48,7 @@ const confsOf = ({ bed, options }: Storm, { pod }: Container): readonly Json[] =
     const data = ipam === undefined ? {} : { ipam: { ...ipam, dataDir: `${bed.folder}/ipam` } }
     const portMappings = [{ hostPort: 20_000 + pod.index, containerPort: 80, protocol: 'tcp' }]
     const ports = conf['type'] === 'portmap' ? { runtimeConfig: { portMappings } } : {}
-    const dataDir = conf['type'] === 'tuning' ? { dataDir: `${bed.folder}/tuning` } : {}
-    return { ...NET, ...conf, ...data, ...ports, ...dataDir }
+    return { ...NET, ...conf, ...data, ...ports, ...filesOf(bed, conf) }
   })
 
 const call = async ({ bed, options }: Storm, verb: string, conf: Json, { id, pod }: Container): Promise<Outcome> => {
@@ -143,6 +151,7 @@ const rounds = async (storm: Storm): Promise<void> => {
 export const runStorm = async (options: StormOptions): Promise<readonly string[]> => {
   const storm: Storm = { bed: await makeBed(), options, problems: [] }
   try {
+    await options.prepare?.(storm.bed)
     await rounds(storm)
     return storm.problems
   } finally {
@@ -162,3 +171,21 @@ export const CHAIN: readonly Json[] = [
   { type: 'bandwidth', ingressRate: 8e6, ingressBurst: 8e6, egressRate: 8e6, egressBurst: 8e6 },
   { type: 'tuning', mtu: 1300 },
 ]
+
+const delegating = { delegate: { bridge: 'pwbr0', isGateway: true, ipMasq: true }, ipam: {} }
+/** `flannel` with a lease that has room for all. */
+export const FLANNEL: Pick<StormOptions, 'chain' | 'prepare'> = {
+  chain: [{ type: 'flannel', ...delegating }],
+  prepare: async ({ folder }) => {
+    const lines = ['NETWORK=10.76.0.0/14', 'SUBNET=10.77.0.1/23', 'MTU=1450', 'IPMASQ=true']
+    writeFileSync(`${folder}/.subnet.env`, lines.map((line) => `FLANNEL_${line}\n`).join(''))
+  },
+}
+const netConf = { Network: '10.76.0.0/14', SubnetLen: 23, Backend: { Type: 'vxlan' } }
+/** `vxlan` over a bridge, which is no veth pair. */
+export const VXLAN: Pick<StormOptions, 'chain' | 'prepare'> = {
+  chain: [{ type: 'vxlan', netConf, iface: ['up0'], ...delegating }],
+  prepare: async (bed) => {
+    await bed.shell('ip link add up0 type bridge; ip addr add 192.0.2.1/24 dev up0; ip link set up0 up')
+  },
+}
