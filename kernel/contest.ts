@@ -4,7 +4,7 @@
 import { cidrFamily, networkOf } from '../addr/cidr.ts'
 import type { Family } from '../addr/ip.ts'
 import { CniError, ERR_CONFLICT } from '../cni/error.ts'
-import { EEXIST, NetlinkError } from '../netlink/error.ts'
+import { EINVAL, NetlinkError } from '../netlink/error.ts'
 import { getLinkAt } from '../netlink/link.ts'
 import {
   delRoute,
@@ -51,11 +51,10 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
 }
 
 const renderHolder = (ns: Ns, found: LinkRoute, kernel: Kernel): string => {
-  const dev = getLinkAt(kernel.route(ns), found.index)?.name ?? `of index ${found.index}`
-  const type = found.blackhole ? 'blackhole ' : ''
+  const way = found.blackhole ? '' : ` dev ${getLinkAt(kernel.route(ns), found.index)?.name ?? found.index}`
   const via = found.via === undefined ? '' : ` via ${found.via}`
   const metric = found.priority === 0 ? '' : ` metric ${found.priority}`
-  return `${type}${found.dst}${via} dev ${dev} proto ${PROTOCOLS[found.protocol] ?? found.protocol}${metric}`
+  return `${found.blackhole ? 'blackhole ' : ''}${found.dst}${via}${way} proto ${PROTOCOLS[found.protocol] ?? found.protocol}${metric}`
 }
 
 const heldBy = (ns: Ns, { write, refusal }: Contest, holder: LinkRoute, kernel: Kernel): CniError => {
@@ -68,15 +67,19 @@ const heldBy = (ns: Ns, { write, refusal }: Contest, holder: LinkRoute, kernel: 
   )
 }
 
-/** In place when the kernel can; else the others first. */
+/** Whether the kernel may have refused an onlink route for where its gateway is now reached. */
+const isElsewhere = ({ route, refusal }: Contest): boolean =>
+  refusal.errno === EINVAL && route.onlink === true && cidrFamily(route.dst) === 6
+
+/** In place when the kernel can; else the others go first. */
 const takeOver = (
   ns: Ns,
   contest: Contest,
   holders: readonly LinkRoute[],
   kernel: Kernel,
 ): NetlinkError | undefined => {
-  const { write, index, refusal } = contest
-  const removals = refusal.errno === EEXIST ? [] : holders.map((holder) => delRoute(holder.index, holder))
+  const { write, index } = contest
+  const removals = isElsewhere(contest) ? holders.map((holder) => delRoute(holder.index, holder)) : []
   const last = kernel
     .route(ns)
     .exchange([...removals, entryMessage('replace', write.fact, index)])

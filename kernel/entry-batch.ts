@@ -31,14 +31,14 @@ const indexesOf = (ns: Ns, writes: readonly Write[], kernel: Kernel): ReadonlyMa
 
 /** One failure for a link that is not there, however much was to be on it. */
 const reportMissing = (writes: readonly Write[], log: Log): void => {
-  const byDev = new Map<string, Write[]>()
+  const lost = new Map<string, { readonly first: Write; more: number }>()
   for (const write of writes.filter(({ verb }) => verb !== 'remove')) {
-    const dev = devOf(write.fact)
-    byDev.set(dev, [...(byDev.get(dev) ?? []), write])
+    const known = lost.get(devOf(write.fact))
+    if (known === undefined) lost.set(devOf(write.fact), { first: write, more: 0 })
+    else known.more += 1
   }
-  for (const [dev, [first, ...others]] of byDev) {
-    if (first === undefined) continue
-    const rest = others.length === 0 ? '' : ` and ${others.length} more`
+  for (const [dev, { first, more }] of lost) {
+    const rest = more === 0 ? '' : ` and ${more} more`
     log.failed(first.fact, new CniError(ERR_KERNEL, `the interface ${dev} is not there: ${renderWrite(first)}${rest}`))
   }
 }

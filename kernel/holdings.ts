@@ -1,6 +1,7 @@
 /** What the kernel has of routes, neighbours and forwarding entries, compared with what is wanted: one dump of each kind and
  *  link, and only what differs is decoded. */
 import type { Family } from '../addr/ip.ts'
+import { isNotFound } from '../netlink/error.ts'
 import { decodeNeigh, GET_NEIGHS, getNeighs, type LinkNeigh, NUD_PERMANENT } from '../netlink/neigh.ts'
 import { neighWords, readNeighWords } from '../netlink/neigh-words.ts'
 import {
@@ -88,11 +89,17 @@ const strike = (
       struck.push(number)
     } else if (mayBeOurs(bytes, from)) others.push(bytes.slice(from, to))
   }
-  dump(each, () => {
+  const again = (): void => {
     for (const number of struck) search.has[number] = 0
     others = []
     struck = []
-  })
+  }
+  try {
+    dump(each, again)
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+    again() // the link went meanwhile, and what was on it
+  }
   return others
 }
 

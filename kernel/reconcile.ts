@@ -1,4 +1,5 @@
 /** Brings the kernel to a plan: by what differs from the last one (`transit`), or by what differs from a dump (`resync`). */
+import { CniError, ERR_KERNEL } from '../cni/error.ts'
 import { dumpAllAddresses } from '../netlink/address.ts'
 import { dumpLinks, type Link } from '../netlink/link.ts'
 import type { AddrFact } from './addr.ts'
@@ -30,15 +31,22 @@ const attempt = (fact: Fact, log: Log, run: () => void): void => {
 
 const render = (fact: Fact): string => operationsOf(fact).render(fact)
 
-/** What making it does not mend is taken away first: an address that failed its detection of duplicates. */
-const mendFact = (fact: Fact, kernel: Kernel, log: Log): void => {
+/** An address that failed its detection of duplicates is there, and must go before it is made. Of no other kind is anything
+ *  taken away for what making it does not mend: a link that the kernel gives another MTU would lose all that is on it with
+ *  each pass. */
+const makeHold = (fact: Fact, kernel: Kernel): boolean => {
   const operations = operationsOf(fact)
-  if (operations.drift(fact, kernel) === undefined) return
   const created = operations.ensure(fact, kernel)
-  if (operations.drift(fact, kernel) !== undefined) {
-    operations.remove(fact, kernel)
-    operations.ensure(fact, kernel)
-  }
+  const why = operations.drift(fact, kernel)
+  if (why === undefined) return created
+  if (fact.kind !== 'addr') throw new CniError(ERR_KERNEL, why, `done, and still so: ${render(fact)}`)
+  operations.remove(fact, kernel)
+  return operations.ensure(fact, kernel)
+}
+
+const mendFact = (fact: Fact, kernel: Kernel, log: Log): void => {
+  if (operationsOf(fact).drift(fact, kernel) === undefined) return
+  const created = makeHold(fact, kernel)
   log.changed(() => render(fact), created ? 'missing' : 'different')
 }
 
@@ -91,8 +99,7 @@ const mendEntries = (
 /** From whatever the kernel holds to the plan: what is missing or different is mended, what is ours by `scope` and not in
  *  the plan is removed, everything else stays. First links and all that there are few of, in order, then peers of WireGuard
  *  and entries (routes, neighbours, forwarding entries), which a new link has lost. Safe to be broken off anywhere and begun
- *  again.
- *  @throws NetlinkError when the kernel cannot be read */
+ *  again. @throws NetlinkError when the kernel cannot be read, or does not let a stale link go */
 export const resync = (plan: Plan, scope: Scope, kernel: Kernel): Outcome => {
   const log = openLog()
   kernel.indexes.clear()

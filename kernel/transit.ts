@@ -80,8 +80,7 @@ const makeAll = (steps: readonly Step[], kernel: Kernel, log: Log): boolean => {
   const holds = ({ fact, before }: Step): boolean => !anew && before !== undefined && isSame(before, fact)
   inTurn(
     steps,
-    (step, fact) =>
-      holds(step) ? undefined : { verb: step.before ? 'replace' : 'add', fact, why: step.before ? 'different' : 'new' },
+    (step, fact) => (holds(step) ? undefined : { verb: 'add', fact, why: step.before ? 'different' : 'new' }),
     (step) => {
       if (!holds(step) && makeFact(step, kernel, log) && step.fact.kind === 'link') anew = true
     },
@@ -98,9 +97,10 @@ const setOf = ({ fact, before }: Step, anew: boolean): PeerSet[] => {
 }
 
 /** From one plan to the next, without looking at what the kernel holds: what `before` has and `after` does not is removed,
- *  last first; then what is new or has changed is made, in order, a route or an address of a peer in place of its former
- *  value; then addresses and peers of WireGuard that go. The cost is that of the two plans: hand over the
- *  parts that change, all of them at once, so that what moves from one part to another is replaced.
+ *  last first; then what is new or has changed is made, in order, an entry in place of its former value; then addresses and
+ *  peers of WireGuard that go. The cost is that of the two plans: hand over the parts that change, all of them at once, so
+ *  that what moves from one part to another is replaced. A route that changes is looked at first (all routes are read, once
+ *  for all that change): somebody else's may be there, and stays.
  *  @throws NetlinkError when the socket fails */
 export const transit = (before: Plan, after: Plan, kernel: Kernel): Outcome => {
   const log = openLog()

@@ -65,12 +65,12 @@ export interface NetlinkSocket {
 const isErrno = (error: unknown): error is { errno: number; syscall: string } =>
   error instanceof Error && 'errno' in error && 'syscall' in error
 
-/** What `call`, of the addon, returns. @throws NetlinkError what it fails with */
+/** What `call`, of the addon or a system call, returns. @throws NetlinkError what it fails with */
 export const native = <T>(call: () => T): T => {
   try {
     return call()
   } catch (error) {
-    if (isErrno(error)) throw new NetlinkError(error.syscall, error.errno)
+    if (isErrno(error)) throw new NetlinkError(error.syscall, Math.abs(error.errno))
     throw error
   }
 }

@@ -2,11 +2,14 @@
  *  and go with their peers; what anybody else put there stays. */
 import { expect, test } from 'vitest'
 import type { Plan } from '../../kernel/plan.ts'
+import { transit } from '../../kernel/reconcile.ts'
+import { kernelOf } from '../support/in-process.ts'
 import { shellIn } from '../support/netns.ts'
 import {
   BASE,
   changesOf,
   cidr,
+  directPeer,
   failuresOf,
   held,
   macOf,
@@ -187,6 +190,28 @@ test.for(CONTESTS)('a route to the same destination: %s', ([, script, holder]) =
     expect(failuresOf(again)).toEqual(failuresOf(outcome))
     expect(again.changes).toEqual([])
   }
+})
+
+test("transit() leaves somebody else's route alone when a peer's changes", () => {
+  const node = makeReconcileBed()
+  shellIn(node, 'ip route add 10.244.11.0/24 via 192.0.2.2 dev up0 proto static')
+  expect(failuresOf(resyncIn(node, planOf(peer(11))))).toHaveLength(1)
+  const before = held(node)
+  const outcome = kernelOf(node, undefined, (kernel) => transit(peer(11), directPeer(11), kernel))
+  expect(failuresOf(outcome)).toEqual([
+    'CniError: the way to 10.244.11.0/24 is held by another route: 10.244.11.0/24 via 192.0.2.2 dev up0 proto static',
+  ])
+  expect(held(node)).toContain('route 10.244.11.0/24 via 192.0.2.2 dev up0 proto static metric 0')
+  kernelOf(node, undefined, (kernel) => transit(directPeer(11), peer(11), kernel))
+  expect(held(node)).toEqual(before)
+})
+
+test('a blackhole of somebody else that holds the destination is named', () => {
+  const node = makeReconcileBed()
+  shellIn(node, 'ip route add blackhole 10.244.1.0/24 proto static')
+  expect(failuresOf(resyncIn(node, planOf(peer(1))))).toEqual([
+    'CniError: the way to 10.244.1.0/24 is held by another route: blackhole 10.244.1.0/24 proto static',
+  ])
 })
 
 test('a route to the same destination with another metric stays beside ours', () => {

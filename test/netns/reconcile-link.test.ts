@@ -69,6 +69,17 @@ const withDevice = (change: Partial<LinkFact['settings']>, port: number): Plan =
       : fact,
   )
 
+test('a device that the kernel gives another MTU is a failure, and is not made anew with each pass', () => {
+  const node = makeReconcileBed()
+  const plan = [...withDevice({ mtu: 1450 }, 8472), ...peer(1)] // over IPv6 no more than 1430 fits
+  const failures = failuresOf(resyncIn(node, plan))
+  const index = shellIn(node, 'ip -o link show flannel-v6.1 | cut -d: -f1')
+  expect(failures).toEqual([expect.stringMatching(/flannel-v6\.1.*(mtu 1430, not 1450|EINVAL)/s)])
+  expect(failuresOf(resyncIn(node, plan))).toHaveLength(1)
+  expect(shellIn(node, 'ip -o link show flannel-v6.1 | cut -d: -f1')).toBe(index)
+  expect(shellIn(node, 'ip -6 route show proto 112')).toContain('fd00:244:0:1::/64')
+})
+
 test('txQLen and GBP are given', () => {
   const node = makeReconcileBed()
   const plan = withDevice({ txQLen: 0 }, 4789).map((fact) =>
