@@ -7,12 +7,11 @@ import type { Json, JsonObject } from '../cni/plugin.ts'
 import { isWireguardKey } from '../netlink/wireguard-key.ts'
 import type { BackendData, Lease, LeaseAttributes } from './lease.ts'
 import { parseLeaseKey } from './lease-key.ts'
+import { MAX_PORT, MAX_VNI } from './limits.ts'
 import { type Members, membersOf, shapeOf } from './members.ts'
 
 const SHAPE = shapeOf('PublicIP', 'PublicIPv6', 'BackendType', 'BackendData', 'BackendV6Data')
 const DATA_SHAPE = shapeOf('VNI', 'VtepMAC', 'PublicKey', 'Port')
-const MAX_VNI = 2 ** 24 - 1
-const MAX_PORT = 65535
 
 const readVxlan = (members: Members): BackendData => {
   const vni = members.whole('VNI', 0, MAX_VNI)

@@ -172,6 +172,17 @@ test.for<[name: string, conf: Json, given: Given, message: string, seen?: Underl
   ['loopback', V4, { ifaces: ['lo'] }, '--iface: the interface lo has no IPv4 address'],
   ['an interface without IPv6', DUAL, { ifaces: ['cni0'] }, '--iface: the interface cni0 has no IPv6 address'],
   [
+    'an interface over which IPv6 would not fit into the tunnel',
+    DUAL,
+    { ifaces: ['tun0'] },
+    '--iface: the interface tun0 has an MTU of 1320, and IPv6 by vxlan needs 1350',
+    {
+      ...SEEN,
+      links: [{ index: 7, name: 'tun0', mtu: 1320 }],
+      addresses: [address(7, '198.51.100.1/25'), address(7, '2001:db8:1::1/64')],
+    },
+  ],
+  [
     'a pattern that matches nothing',
     V4,
     { ifaceRegexes: ['^wlan'] },

@@ -4,9 +4,18 @@ import { addressOf, cidrFamily } from '../addr/cidr.ts'
 import { DecodeError, quote } from '../addr/error.ts'
 import { type Family, familyOf, type Ip } from '../addr/ip.ts'
 import { enabledFamilies, FAMILIES, publicIPOf } from './families.ts'
+import type { NetConf } from './net-conf.ts'
+import { leastMtu } from './overhead.ts'
 import type { Site, Underlay } from './planner.ts'
 import { requireDistinct } from './pod-range.ts'
-import { type Candidate, type Search, type UnderlayOptions, type UnderlaySeen, waysOf } from './underlay-candidate.ts'
+import {
+  type Candidate,
+  type Search,
+  type SeenLink,
+  type UnderlayOptions,
+  type UnderlaySeen,
+  waysOf,
+} from './underlay-candidate.ts'
 import { usableOf } from './usable.ts'
 
 export type { SeenLink, UnderlayOptions, UnderlaySeen } from './underlay-candidate.ts'
@@ -15,6 +24,15 @@ export type UnderlayChoice = Pick<Site, 'underlay' | 'publicIP' | 'publicIPv6'>
 
 const givenAddresses = ({ publicIP, publicIPv6 }: UnderlayOptions): Ip[] =>
   [publicIP, publicIPv6].filter((address) => address !== undefined)
+
+/** Why packets of some family could not travel by `link`: IPv6 is off on a link that cannot carry 1280 bytes. */
+const mtuReason = ({ name, mtu }: SeenLink, conf: NetConf): string | undefined => {
+  const { kind } = conf.backend
+  const family = enabledFamilies(conf).find((each) => mtu < leastMtu(kind, each))
+  return family === undefined
+    ? undefined
+    : `the interface ${name} has an MTU of ${mtu}, and IPv${family} by ${kind} needs ${leastMtu(kind, family)}`
+}
 
 /** The link with an endpoint of every enabled family; or why it has none. */
 const underlayOf = (
@@ -29,6 +47,8 @@ const underlayOf = (
   const [ipv4, ipv6] = [endpoint(4), endpoint(6)]
   const lacking = enabledFamilies(options.conf).find((family) => (family === 4 ? ipv4 : ipv6) === undefined)
   if (lacking !== undefined) return { why: `the interface ${link.name} has no IPv${lacking} address` }
+  const why = mtuReason(link, options.conf)
+  if (why !== undefined) return { why }
   return {
     name: link.name,
     mtu: link.mtu,

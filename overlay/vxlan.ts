@@ -22,12 +22,12 @@ import {
 import { forwardingFacts } from './forwarding.ts'
 import type { BackendData, Lease } from './lease.ts'
 import type { NetConf, VxlanBackend } from './net-conf.ts'
+import { DEFAULT_VXLAN } from './net-conf-backend.ts'
 import { VXLAN_OVERHEAD } from './overhead.ts'
 import type { OverlayNode, Planner, Site } from './planner.ts'
 
 /** Of another backend's configuration: what a vxlan without keys is. Planners are total. */
-const DEFAULT: VxlanBackend = { kind: 'vxlan', vni: 1, port: 8472, gbp: false, learning: false, directRouting: false }
-const backendOf = ({ backend }: NetConf): VxlanBackend => (backend.kind === 'vxlan' ? backend : DEFAULT)
+const backendOf = ({ backend }: NetConf): VxlanBackend => (backend.kind === 'vxlan' ? backend : DEFAULT_VXLAN)
 
 const MAC_DIGITS = 12
 /** The same after every reboot, and another one for every node, VNI and family. */

@@ -9,19 +9,14 @@ import { dataOf, enabledFamilies, FAMILIES, familyConf, publicIPOf, subnetOf, un
 import { forwardingFacts } from './forwarding.ts'
 import type { BackendData, Lease } from './lease.ts'
 import type { NetConf, WireguardBackend } from './net-conf.ts'
+import { DEFAULT_WIREGUARD } from './net-conf-backend.ts'
 import { WIREGUARD_OVERHEAD } from './overhead.ts'
 import type { OverlayNode, Planner, Site } from './planner.ts'
 import { endpointFamily } from './wireguard-endpoint.ts'
 
 /** Of another backend's configuration: what a wireguard without keys is. Planners are total. */
-const DEFAULT: WireguardBackend = {
-  kind: 'wireguard',
-  listenPort: 51820,
-  listenPortV6: 51821,
-  mode: 'separate',
-  keepalive: 0,
-}
-const backendOf = ({ backend }: NetConf): WireguardBackend => (backend.kind === 'wireguard' ? backend : DEFAULT)
+const backendOf = ({ backend }: NetConf): WireguardBackend =>
+  backend.kind === 'wireguard' ? backend : DEFAULT_WIREGUARD
 const isSeparate = (conf: NetConf): boolean => backendOf(conf).mode === 'separate'
 
 /** The device that carries `family`. */
