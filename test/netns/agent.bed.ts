@@ -6,7 +6,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type Agent, startAgent, untilReady } from '../support/agent.ts'
 import { makeFolder } from '../support/cleanup.ts'
-import { makeNetns, pathOf, shellIn } from '../support/netns.ts'
+import type { Output } from '../support/command.ts'
+import { makeNetns, pathOf, runIn, shellIn } from '../support/netns.ts'
 import { makeUnderlay, type UnderlayBed } from '../support/underlay.ts'
 
 export interface OverlayBed extends UnderlayBed {
@@ -74,4 +75,18 @@ export const makePod = (node: string, agent: Pick<Agent, 'subnetFile'>, label: s
     `ip link set lo up; ip link set eth0 up mtu 1450; ip addr add ${ip}/24 dev eth0; ip route add default via ${gateway}`,
   )
   return { netns, ip }
+}
+
+/** One call of `podwire agent` that ends by itself, with the files of node `n`'s agent. */
+export const callAgent = (bed: OverlayBed, n: number, ...args: readonly string[]): Output => {
+  const folder = bed.folders[n] ?? ''
+  const paths = [
+    '--run-dir',
+    `${folder}/run`,
+    '--state-dir',
+    `${folder}/state`,
+    '--subnet-file',
+    `${folder}/subnet.env`,
+  ]
+  return runIn(bed.nodes[n]?.netns ?? '', [PODWIRE, 'agent', '--store-dir', bed.store, ...paths, ...args])
 }

@@ -181,17 +181,21 @@ describe('two nodes', () => {
     expect(end().lost).toBe(0)
   })
 
-  test('a network configuration that is wrong is refused while the one before works', () => {
+  test('a network configuration that is wrong is refused while the one before works; passes lose no packet', () => {
     const before = held(node(0))
     agent(0).end()
     agents = [bed.up(0, '--ip-masq', '--resync', '1'), agent(1)]
+    const end = startPing(pod(0).netns, pod(1).ip)
     writeFileSync(
       `${bed.store}/config.json`,
       '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": 16777216}}',
     )
     expect(waitFor(() => agent(0).status()?.netConfRefused?.includes('VNI') === true)).toBe(true)
     expect(agent(0).status()?.isReady).toBe(true)
+    const pass = agent(0).status()?.passes.lastResync
+    expect(waitFor(() => agent(0).status()?.passes.lastResync !== pass)).toBe(true)
     expect(held(node(0))).toEqual(before)
+    expect(end().lost).toBe(0)
     agent(0).end()
     const refused = bed.start(0, '--ip-masq')
     expect(waitFor(() => refused.log().includes('16777216'))).toBe(true)
