@@ -17,12 +17,12 @@ test.for([
 
 const CASES: readonly (readonly [hearings: readonly [Hearing, Hearing?, Hearing?], verdict: Verdict])[] = [
   [['answered'], 'sound'],
-  [['unclear'], 'unknown'],
+  [['unclear'], 'unreached'],
   [['silent', 'silent'], 'unknown'],
-  [['silent', 'unclear'], 'unknown'],
+  [['silent', 'unclear'], 'unreached'],
   [['silent', 'answered', 'silent'], 'broken'],
   [['silent', 'answered', 'answered'], 'sound'],
-  [['silent', 'answered', 'unclear'], 'unknown'],
+  [['silent', 'answered', 'unclear'], 'unreached'],
 ]
 test.for(CASES)('judge(%j) says %s', ([hearings, verdict]) => {
   expect(judge(...hearings).verdict).toBe(verdict)

@@ -102,13 +102,12 @@ test.for(['10.244.2.0', 'fd00:244:0:2::'])('a sound wire, asked over %s: offload
   expect(feature(a?.netns ?? '')).toBe('on')
 })
 
+const DROP_UDP = `nft add table inet fw; nft add chain inet fw in '{ type filter hook input priority 0; }'
+  nft add rule inet fw in iifname flannel.1 meta l4proto udp drop`
+
 test('peers with a firewall that drops UDP: nothing is concluded, and offload is on again', () => {
   const [a, b] = makeOverlay(2, 'offload').nodes
-  shellIn(
-    b?.netns ?? '',
-    `nft add table inet fw; nft add chain inet fw in '{ type filter hook input priority 0; }'
-     nft add rule inet fw in iifname flannel.1 meta l4proto udp drop`,
-  )
+  shellIn(b?.netns ?? '', DROP_UDP)
   expect(examine(a?.netns ?? '', '10.244.2.0')).toMatchObject({
     verdict: 'unknown',
     why: 'peers answer echo requests over the overlay, but do not refuse UDP in either case',
@@ -117,8 +116,28 @@ test('peers with a firewall that drops UDP: nothing is concluded, and offload is
   expect(feature(a?.netns ?? '')).toBe('on')
 })
 
+test('an agent that ends in the midst of a trial leaves offload on', () => {
+  const [a, b] = makeOverlay(2, 'offload').nodes
+  shellIn(b?.netns ?? '', DROP_UDP)
+  const worker = `${import.meta.dirname}/offload-close.worker.ts`
+  const run = [process.execPath, '--import', 'tsx', worker, 'flannel.1', '10.244.2.0']
+  expect(JSON.parse(mustIn(a?.netns ?? '', run))).toEqual({ wasOff: true, isOn: true })
+  expect(feature(a?.netns ?? '')).toBe('on')
+})
+
 test('peers that do not answer at all: nothing is concluded', () => {
   const bed = makeOverlay(2, 'offload')
   must(['ip', '-n', bed.wire, 'link', 'set', 'wire', 'down'])
-  expect(examine(bed.nodes[0]?.netns ?? '', '10.244.2.0')).toMatchObject({ verdict: 'unknown', facts: [] })
+  expect(examine(bed.nodes[0]?.netns ?? '', '10.244.2.0')).toMatchObject({ verdict: 'unreached', facts: [] })
+})
+
+test('offload that is off already is left so, and stays so: no packet is risked', () => {
+  const [a] = makeOverlay(2, 'offload').nodes
+  const netns = a?.netns ?? ''
+  mustIn(netns, ['ethtool', '-K', 'flannel.1', 'tx-checksum-ip-generic', 'off'])
+  expect(examine(netns, '10.244.2.0')).toMatchObject({
+    ...{ verdict: 'broken', why: 'it was off already' },
+    facts: [fact('node', false, 'flannel.1')],
+  })
+  expect(feature(netns)).toBe('off')
 })
