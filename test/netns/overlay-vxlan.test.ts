@@ -5,6 +5,8 @@ import { parseCidr } from '../../addr/cidr.ts'
 import { parseIp } from '../../addr/ip.ts'
 import type { Json, JsonObject } from '../../cni/plugin.ts'
 import { driftOf } from '../../kernel/apply.ts'
+import { transit } from '../../kernel/reconcile.ts'
+import { NetlinkError } from '../../netlink/error.ts'
 import type { OverlayNode } from '../../overlay/planner.ts'
 import { run } from '../support/command.ts'
 import { kernelOf } from '../support/in-process.ts'
@@ -115,6 +117,24 @@ test('DirectRouting sends nothing through the tunnel to a node on the link, and 
   expect(tunnelled()).toBeGreaterThanOrEqual(before + 2)
   for (const [from, to] of pairs(bed))
     for (const family of [4, 6] as const) expect(reaches(from, to, family, 1430)).toBe(true)
+})
+
+test('by host-gw a peer behind a router fails by itself, in words, and the others are reached', () => {
+  const bed = makePlanned(3, IPV4, { Type: 'host-gw' }, 'plan', far)
+  moveAway(bed)
+  const [first, second] = bed.nodes as [PlannedNode, PlannedNode, PlannedNode]
+  applyIn(second.netns, planOf(second.overlay, [first.overlay.own]))
+  const plan = planOf(
+    first.overlay,
+    bed.nodes.map(({ overlay }) => overlay.own),
+  )
+  const { failures } = kernelOf(first.netns, undefined, (kernel) => transit([], plan, kernel))
+  expect(failures).toEqual([
+    { fact: expect.objectContaining({ dst: '10.244.3.0/24' }), error: expect.any(NetlinkError) },
+  ])
+  expect(String(failures[0]?.error)).toMatch(/ip route .*10\.244\.3\.0\/24 via 198\.51\.100\.3 dev eth0/)
+  expect(String(failures[0]?.error)).toContain('Nexthop has invalid gateway')
+  expect(reaches(first, second, 4, 1500)).toBe(true)
 })
 
 test('a node reaches pods of other nodes with the base address of its own subnet', () => {
