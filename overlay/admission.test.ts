@@ -161,6 +161,16 @@ test('all() after a restart admits of two that conflict the one whose key sorts 
   }
 })
 
+test('all() of a new admission keeps who came first in the one before', () => {
+  const before = makeAdmission(VXLAN)
+  const rivals = [lease(VXLAN, 2), lease(VXLAN, 3, at('192.0.2.2'))] as const
+  before.set(rivals[1])
+  before.set(rivals[0])
+  const admission = makeAdmission(VXLAN, before.admitted.keys())
+  admission.all(rivals, new Map())
+  expect(keys(admission)).toEqual([K3])
+})
+
 test('all() lets two nodes swap their addresses', () => {
   const admission = makeAdmission(VXLAN)
   admission.all([lease(VXLAN, 2), lease(VXLAN, 3)], new Map())

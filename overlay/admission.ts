@@ -38,6 +38,8 @@ interface Waiting {
 interface State {
   /** Key of the own lease. */
   readonly own: string
+  /** Keys admitted before this admission was made, until it has been given all leases. */
+  readonly earlier: Set<string>
   readonly objectionTo: (lease: Lease) => string | undefined
   readonly conf: NetConf
   readonly book: ClaimBook
@@ -146,7 +148,7 @@ const reject = (state: State, key: string, why: string): string[] => {
 
 /** Those admitted keep what they have; then the order of keys. */
 const inOrder = (state: State, leases: readonly Lease[]): Lease[] => {
-  const rank = ({ key }: Lease): number => (state.admitted.has(key) ? 0 : 1)
+  const rank = ({ key }: Lease): number => (state.admitted.has(key) || state.earlier.has(key) ? 0 : 1)
   return leases.toSorted((a, b) => rank(a) - rank(b) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
 }
 
@@ -156,15 +158,17 @@ const replaceAll = (state: State, leases: readonly Lease[], invalid: ReadonlyMap
   const known = new Set([...state.admitted.keys(), ...state.rejected.keys()])
   for (const key of known) if (!present.has(key)) drop(state, key)
   for (const lease of inOrder(state, leases)) place(state, lease)
+  state.earlier.clear()
   for (const [key, why] of invalid) reject(state, key, why)
   return changeOf(state, before, new Set([...before.keys(), ...state.admitted.keys()]))
 }
 
 /** An admission that knows of no lease yet. When the node, its own lease or the configuration changes, a new one is made and
- *  given all leases. */
-export const makeAdmission = (rules: AdmissionRules): Admission => {
+ *  given all leases; `earlier` are the keys that the one before had admitted, which came first. */
+export const makeAdmission = (rules: AdmissionRules, earlier: Iterable<string> = []): Admission => {
   const state: State = {
     own: rules.node.own.key,
+    earlier: new Set(earlier),
     objectionTo: makeObjection(rules),
     conf: rules.node.conf,
     book: makeClaimBook(),
