@@ -13,6 +13,7 @@ import type { Log } from './log.ts'
 import type { Options } from './options.ts'
 import type { Reach } from './reach.ts'
 import type { Reconciler } from './reconciler.ts'
+import { openRefusals } from './refusals.ts'
 import type { LeaseEvent } from './store/store.ts'
 
 export interface Keeper {
@@ -38,6 +39,8 @@ export interface KeeperParts {
 
 /** Nothing is ours: what is there and not planned stays. */
 const NOTHING: Scope = { devices: [], carriers: [], networks: [] }
+
+const NAMED = 3
 
 const union = <T>(...lists: readonly (readonly T[])[]): readonly T[] => [...new Set(lists.flat())]
 
@@ -66,10 +69,7 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlierDev
   /** What an earlier plan had that this one does not: looked at until a pass went well. */
   let left: Scope = { ...NOTHING, devices: earlierDevices }
 
-  const logRejected = (key: string): void => {
-    const why = current?.admission.rejected.get(key)
-    if (why !== undefined) log.warn({ key, why }, 'a lease in the store is not believed and not programmed')
-  }
+  const refusals = openRefusals(log)
 
   const rebuild = (node: OverlayNode, text: string): Plan => {
     const planner = plannerOf(node.conf.backend)
@@ -84,7 +84,7 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlierDev
     }
     current = { desired, admission, text }
     dirty.clear()
-    for (const [key, why] of admission.rejected) if (before?.admission.rejected.get(key) !== why) logRejected(key)
+    refusals.tell(admission.rejected)
     if (before === undefined) return []
     left = merge(left, before.desired.scope)
     return before.desired.plan()
@@ -115,8 +115,8 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlierDev
       dirty.set(lease.key, lease)
       reach.set(lease)
     }
-    if (event.kind === 'all') for (const key of current.admission.rejected.keys()) logRejected(key)
-    else logRejected(event.kind === 'set' ? event.lease.key : event.key)
+    if (event.kind === 'all') refusals.tell(current.admission.rejected)
+    else refusals.tell(current.admission.rejected, [event.kind === 'set' ? event.lease.key : event.key])
   }
 
   const flush = (): void => {
@@ -124,6 +124,7 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlierDev
     const { desired } = current
     const planner = plannerOf(desired.node.conf.backend)
     const [before, after]: [Plan[], Plan[]] = [[], []]
+    logChange(dirty, log)
     for (const [key, lease] of dirty) {
       const plan = lease === undefined ? undefined : planner.peer(desired.node, lease)
       before.push(desired.put(key, plan))
@@ -134,6 +135,13 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlierDev
   }
 
   return { full, note, flush, desired: () => current?.desired, admission: () => current?.admission }
+}
+
+/** One line, whatever the number. */
+const logChange = (dirty: ReadonlyMap<string, Lease | undefined>, log: Log): void => {
+  const [set, gone] = [[...dirty].filter(([, lease]) => lease !== undefined), [...dirty].filter(([, lease]) => !lease)]
+  const named = (some: readonly (readonly [string, unknown])[]) => some.slice(0, NAMED).map(([key]) => key)
+  log.info({ set: set.length, gone: gone.length, some: [...named(set), ...named(gone)] }, 'peers came, changed or went')
 }
 
 /** Facts of `before` whose identity the new plan does not have. */

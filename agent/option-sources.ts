@@ -29,6 +29,13 @@ const parseText = (spec: OptionSpec, text: string, where: string): OptionValue =
 /** What commander collected: text, a list of texts, or true for a flag without a value. By key. */
 export type Flags = Readonly<Record<string, string | readonly string[] | true | undefined>>
 
+/** `argv` with options that have one dash, as Go's programs take them too (`-iface=eth0`), given two. */
+export const withTwoDashes = (argv: readonly string[]): readonly string[] =>
+  argv.map((arg) => {
+    const [, key] = /^-([a-z][\w-]+)(?:=.*)?$/s.exec(arg) ?? []
+    return OPTION_TABLE.some((spec) => spec.key === key) ? `-${arg}` : arg
+  })
+
 /** @throws DecodeError naming the flag */
 export const flagLayer = (flags: Flags): OptionLayer => {
   const nameOf = (key: string): string => `--${key}`

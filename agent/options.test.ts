@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { makeFolder } from '../test/support/cleanup.ts'
-import { environmentLayer, fileLayer, flagLayer, unknownVariables } from './option-sources.ts'
+import { environmentLayer, fileLayer, flagLayer, unknownVariables, withTwoDashes } from './option-sources.ts'
 import { OPTION_TABLE, propertyOf, variableOf } from './option-table.ts'
 import { optionsOf, type Setting, settingsOf } from './options.ts'
 import { settingRows, settingsJson } from './options-text.ts'
@@ -107,6 +107,23 @@ const FLANNEL = [
 ]
 test.each(FLANNEL)('--%s of flanneld is an option', (key) => {
   expect(OPTION_TABLE.map((spec) => spec.key)).toContain(key)
+})
+
+test('withTwoDashes() takes options as flanneld takes them', () => {
+  const argv = [
+    'agent',
+    '-iface=eth0',
+    '-ip-masq',
+    '--public-ip',
+    '-1',
+    '-h',
+    '-etcd-endpoints',
+    'http://a',
+    '-no-such',
+  ]
+  expect(withTwoDashes(argv)).toEqual([
+    ...['agent', '--iface=eth0', '--ip-masq', '--public-ip', '-1', '-h', '--etcd-endpoints', 'http://a', '-no-such'],
+  ])
 })
 
 test('variableOf() is as flannel names its own', () => {

@@ -40,11 +40,10 @@ export const openRecollection = ({ know, leases, keeper, options, log }: Recolle
     const { text } = know.netConf
     const { own } = know.own
     return {
-      form: 1,
       store: storeName(options),
       netConf: text,
       own,
-      peers: leases.all(),
+      peers: leases.all().filter(({ key }) => key !== own.lease.key),
       devices: desired.scope.devices,
     }
   }

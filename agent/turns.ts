@@ -2,11 +2,11 @@
  *  follows from them. Each runs to its end. */
 import type { Kernel } from '../kernel/kernel.ts'
 import { type KernelEvent, type Monitor, watchKernel } from '../kernel/monitor.ts'
-import type { Plan } from '../kernel/plan.ts'
 import type { Outcome } from '../kernel/reconcile.ts'
 import { adviceFor, removeUnplannedTable } from './advice.ts'
 import { openBackoff } from './backoff.ts'
 import { isConcern } from './concern.ts'
+import type { Desired } from './desired.ts'
 import type { Keeper } from './keeper.ts'
 import type { Knowledge } from './knowledge.ts'
 import type { Leases } from './leases.ts'
@@ -62,8 +62,9 @@ export const openTurns = (parts: TurnParts): Turns => {
   }
 
   /** After the first pass: what an earlier configuration or others left does not come by itself. */
-  const begin = (base: Plan): void => {
+  const begin = ({ base, peers }: Desired, { changes }: Outcome): void => {
     isBegun = true
+    log.info({ peers: peers.size, changes: changes.length }, 'the kernel is as planned')
     removeUnplannedTable(base, kernel)
     for (const line of adviceFor(options, kernel)) log.warn(line)
     setTimeout(examine, FIRST_EXAMINATION_MS).unref()
@@ -96,7 +97,7 @@ export const openTurns = (parts: TurnParts): Turns => {
     giveBackPages()
     retryFailures()
     if (!know.isSettled) return
-    if (!isBegun) begin(desired.base)
+    if (!isBegun) begin(desired, outcome)
     onSettled()
   }
 

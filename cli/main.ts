@@ -1,5 +1,6 @@
 /** The command line: `podwire COMMAND`. */
 import { Command, CommanderError } from 'commander'
+import { withTwoDashes } from '../agent/option-sources.ts'
 import type { Entry } from '../cni/entry.ts'
 import { failureOf } from '../cni/failure.ts'
 import { agentCommand } from './agent.ts'
@@ -63,7 +64,7 @@ export const main = (argv: readonly string[], plugins: Plugins): void => {
   try {
     const program = programOf(plugins)
     if (argv.length === 0) program.outputHelp()
-    else program.parse(argv, { from: 'user' })
+    else program.parse(argv[0] === 'agent' ? withTwoDashes(argv) : argv, { from: 'user' })
   } catch (error) {
     process.exitCode = statusOf(error)
   }
