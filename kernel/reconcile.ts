@@ -96,6 +96,9 @@ const mendEntries = (
   writeEntries(planMending(facts, scope, comparison), kernel, log)
 }
 
+/** Dumps are of the node's namespace: the few entries of a pod's are looked at one by one. */
+const isNodeEntry = (fact: Fact): fact is EntryFact => isEntry(fact) && fact.ns === 'node'
+
 /** From whatever the kernel holds to the plan: what is missing or different is mended, what is ours by `scope` and not in
  *  the plan is removed, everything else stays. First links and all that there are few of, in order, then peers of WireGuard
  *  and entries (routes, neighbours, forwarding entries), which a new link has lost. Safe to be broken off anywhere and begun
@@ -104,10 +107,11 @@ export const resync = (plan: Plan, scope: Scope, kernel: Kernel): Outcome => {
   const log = openLog()
   kernel.indexes.clear()
   removeStaleLinks(plan, scope, kernel, log)
-  for (const fact of plan) if (!isEntry(fact) && !isPeer(fact)) attempt(fact, log, () => mendFact(fact, kernel, log))
+  for (const fact of plan)
+    if (!isNodeEntry(fact) && !isPeer(fact)) attempt(fact, log, () => mendFact(fact, kernel, log))
   const links = dumpLinks(kernel.route('node'))
   removeStaleAddresses(plan, scope, links, kernel, log)
   mendPeers(plan, scope, kernel, log)
-  mendEntries(plan.filter(isEntry), scope, links, kernel, log)
+  mendEntries(plan.filter(isNodeEntry), scope, links, kernel, log)
   return log.outcome
 }

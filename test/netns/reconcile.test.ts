@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Plan } from '../../kernel/plan.ts'
 import { resync, transit } from '../../kernel/reconcile.ts'
 import { kernelOf } from '../support/in-process.ts'
-import { shellIn } from '../support/netns.ts'
+import { makeNetns, shellIn } from '../support/netns.ts'
 import {
   BASE,
   changesOf,
@@ -134,6 +134,30 @@ test('resync() of an empty plan removes the devices of its scope and what they c
   expect(held(node)).toEqual(withPlan(before, planOf(peer(1), directPeer(2), blackhole)))
   resyncIn(node, [])
   expect(held(node)).toEqual(before)
+})
+
+test('facts of a pod are kept, too, and its interfaces are not taken for those of the node', () => {
+  const node = makeReconcileBed()
+  const pod = makeNetns('reconcile-pod')
+  const plan: Plan = [
+    ...planOf(peer(1)),
+    {
+      kind: 'link',
+      ns: 'node',
+      name: 'veth1',
+      device: { kind: 'veth', peer: { ns: 'pod', name: 'up0', settings: {} } },
+      settings: { up: true },
+      replace: true,
+    },
+    { kind: 'link-settings', ns: 'pod', name: 'up0', settings: { up: true } },
+    { kind: 'addr', ns: 'pod', dev: 'up0', address: cidr('10.244.0.9/24') },
+    { kind: 'route', ns: 'pod', dev: 'up0', dst: cidr('0.0.0.0/0'), via: ip('10.244.0.1') },
+  ]
+  const pass = () => kernelOf(node, pod, (kernel) => resync(plan, SCOPE, kernel))
+  expect(failuresOf(pass())).toEqual([])
+  expect(pass()).toEqual({ changes: [], failures: [] })
+  shellIn(pod, 'ip route del default')
+  expect(changesOf(pass())).toEqual(['missing ip route prepend 0.0.0.0/0 via 10.244.0.1 dev up0'])
 })
 
 test('transit() makes and removes no more than what differs', () => {
