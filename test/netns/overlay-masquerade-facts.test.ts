@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { apply, driftOf, remove, renderPlan } from '../../kernel/apply.ts'
 import type { Plan } from '../../kernel/plan.ts'
-import { transit } from '../../kernel/reconcile.ts'
+import { resync, transit } from '../../kernel/reconcile.ts'
 import { type MasqueradeOptions, OVERLAY_TABLE, planMasquerade } from '../../overlay/masquerade.ts'
 import { masqueradeLeftovers } from '../../overlay/masquerade-leftover.ts'
 import { kernelOf } from '../support/in-process.ts'
@@ -158,3 +158,22 @@ test("masqueradeLeftovers() finds flanneld's chains in the legacy tables, too", 
   const found = kernelOf(node.netns, undefined, (kernel) => masqueradeLeftovers({ backend: 'nftables' }, kernel))
   expect(found).toEqual([expect.stringContaining("flanneld's chain FLANNEL-POSTRTG in its table nat")])
 })
+
+test.for([
+  ['nftables', 'nft flush chain inet podwire-overlay postrouting'],
+  ['iptables', 'iptables -t nat -F FLANNEL-POSTRTG'],
+] as const)(
+  'a full pass of the reconciler mends what was flushed of %s, and changes nothing the next time',
+  ([backend, flush]) => {
+    const node = single()
+    const plan = planFor(node, { backend })
+    const pass = () =>
+      kernelOf(node.netns, undefined, (kernel) => resync(plan, { devices: [], carriers: [], networks: [] }, kernel))
+    applyIn(node.netns, plan)
+    shellIn(node.netns, flush)
+    const { changes, failures } = pass()
+    expect([changes.length, failures]).toEqual([1, []])
+    expect(drift(node.netns, plan)).toEqual([])
+    expect(pass()).toMatchObject({ changes: [], failures: [] })
+  },
+)
