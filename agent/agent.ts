@@ -11,6 +11,7 @@ import { type Loop, openLoop } from './loop.ts'
 import { readMemory } from './memory.ts'
 import type { Options } from './options.ts'
 import { openReach } from './reach.ts'
+import { storeName } from './recollection.ts'
 import { openReconciler } from './reconciler.ts'
 import { openReport, type Report } from './report.ts'
 import { closeServer, servePort, serveSocket } from './server.ts'
@@ -68,7 +69,14 @@ const assemble = async ({ start, log, kernel, store }: Assembly) => {
   const reconciler = openReconciler(kernel, log, metrics)
   const probed = once ? { ...options, probeInterval: 0 } : options
   const reach = openReach({ options: probed, kernel, log, onBroken: () => loop.wake() })
-  const keeper = openKeeper({ options, log, reconciler, leases, reach, earlierDevices: memory?.devices ?? [] })
+  const keeper = openKeeper({
+    options,
+    log,
+    reconciler,
+    leases,
+    reach,
+    earlier: memory?.store === storeName(options) ? memory : memory && { ...memory, peers: [] },
+  })
   const report: Report = openReport({ version, options, know, leases, keeper, reconciler, reach })
   const loop: Loop = openLoop({
     ...{ options, once, log, metrics, kernel, store, know, leases, keeper, reconciler, memory, reach },

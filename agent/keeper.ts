@@ -10,6 +10,7 @@ import { basePlan } from './base-plan.ts'
 import { type Desired, openDesired } from './desired.ts'
 import type { Leases } from './leases.ts'
 import type { Log } from './log.ts'
+import type { Memory } from './memory.ts'
 import type { Options } from './options.ts'
 import type { Reach } from './reach.ts'
 import type { Reconciler } from './reconciler.ts'
@@ -33,8 +34,8 @@ export interface KeeperParts {
   readonly reconciler: Reconciler
   readonly leases: Leases
   readonly reach: Pick<Reach, 'set' | 'remove' | 'facts'>
-  /** Links of an earlier agent's overlay. */
-  readonly earlierDevices: readonly string[]
+  /** What an earlier agent had: links of its overlay, peers it believed. */
+  readonly earlier: Pick<Memory, 'devices' | 'peers'> | undefined
 }
 
 /** Nothing is ours: what is there and not planned stays. */
@@ -63,20 +64,21 @@ const change = (admission: Admission, event: LeaseEvent): AdmissionChange => {
   }
 }
 
-export const openKeeper = ({ options, log, reconciler, leases, reach, earlierDevices }: KeeperParts): Keeper => {
+export const openKeeper = ({ options, log, reconciler, leases, reach, earlier }: KeeperParts): Keeper => {
   let current: { readonly desired: Desired; readonly admission: Admission; readonly text: string } | undefined
   const dirty = new Map<string, Lease | undefined>()
   /** What an earlier plan had that this one does not: looked at until a pass went well. */
-  let left: Scope = { ...NOTHING, devices: earlierDevices }
+  let left: Scope = { ...NOTHING, devices: earlier?.devices ?? [] }
 
   const refusals = openRefusals(log)
 
   const rebuild = (node: OverlayNode, text: string): Plan => {
     const planner = plannerOf(node.conf.backend)
-    const admission = makeAdmission({ node, anyLength: options.store === 'kubernetes' })
+    const before = current
+    const believed = before?.admission.admitted.keys() ?? earlier?.peers.map(({ key }) => key) ?? []
+    const admission = makeAdmission({ node, anyLength: options.store === 'kubernetes' }, believed)
     const desired = openDesired(node, planner.scope(node), [...basePlan(node, options), ...reach.facts(node.conf)])
     admission.all(leases.all(), leases.invalid)
-    const before = current
     for (const key of before?.admission.admitted.keys() ?? []) if (!admission.admitted.has(key)) reach.remove(key)
     for (const lease of admission.admitted.values()) {
       desired.put(lease.key, planner.peer(node, lease))

@@ -64,7 +64,7 @@ export const openReach = ({ options, kernel, log, onBroken }: ReachParts): Reach
       log.debug({ device, verdict, why }, 'checksum offload was examined')
       return
     }
-    log.warn({ device, why }, 'checksum offload is turned off on the device')
+    log.info({ device, why }, 'checksum offload is off on the device, which computes them itself')
     onBroken()
   }
   const offload = openOffloadProbe({ kernel, onFinding })

@@ -43,7 +43,7 @@ export const openRecollection = ({ know, leases, keeper, options, log }: Recolle
       store: storeName(options),
       netConf: text,
       own,
-      peers: leases.all().filter(({ key }) => key !== own.lease.key),
+      peers: [...(keeper.admission()?.admitted.values() ?? [])],
       devices: desired.scope.devices,
     }
   }
