@@ -1,6 +1,6 @@
-/** A ping that goes on while something happens, and how many of its packets were lost. */
+/** A ping that goes on while something happens, and what of it was lost. */
 import { spawn } from 'node:child_process'
-import { existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { makeFolder, onCleanup } from './cleanup.ts'
 import { inside } from './netns.ts'
 import { waitFor } from './probe.ts'
@@ -8,29 +8,64 @@ import { waitFor } from './probe.ts'
 export interface Loss {
   readonly sent: number
   readonly lost: number
+  /** Milliseconds between the answers before and after the longest silence. */
+  readonly longest: number
 }
 
-const linesOf = (file: string): readonly string[] => readFileSync(file, 'utf8').split('\n')
+const ANSWER = /^\[(\d+\.\d+)\] .*bytes from/gm
+const SUMMARY = /(\d+) packets transmitted, (\d+) received/
 
-const lossIn = (file: string): Loss => {
-  const summary = linesOf(file).find((line) => line.includes('packets transmitted')) ?? ''
-  const [, sent = '0', received = '0'] = /(\d+) packets transmitted, (\d+) received/.exec(summary) ?? []
-  return { sent: Number(sent), lost: Number(sent) - Number(received) }
+const lossIn = (text: string): Loss => {
+  const [, sent = '0', received = '0'] = SUMMARY.exec(text) ?? []
+  const times = [...text.matchAll(ANSWER)].map(([, time]) => Number(time) * 1000)
+  const gaps = times.slice(1).map((time, i) => time - (times[i] ?? time))
+  return { sent: Number(sent), lost: Number(sent) - Number(received), longest: Math.round(Math.max(0, ...gaps)) }
+}
+
+export interface Pinger {
+  /** Answers so far. */
+  readonly answers: () => number
+  /** Ends the ping, between an answer and the next packet when answers come. @throws Error when it cannot be ended */
+  readonly end: () => Loss
+}
+
+export interface PingOptions {
+  /** Name of the namespace it comes from, and the address; left out: one of the kernel's choice. */
+  readonly netns: string
+  readonly source?: string
+  readonly to: string
+  /** Seconds. */
+  readonly interval: number
+}
+
+/** Starts a ping. Returns at once. */
+export const openPinger = ({ netns, source, to, interval }: PingOptions): Pinger => {
+  const path = `${makeFolder('ping')}/out`
+  const from = source === undefined ? [] : ['-I', source]
+  const [file = '', ...args] = inside(netns, ['ping', '-n', '-D', '-W', '1', '-i', String(interval), ...from, to])
+  const out = openSync(path, 'a')
+  const child = spawn(file, args, { stdio: ['ignore', out, out] })
+  closeSync(out)
+  const stop = onCleanup(() => child.kill('SIGKILL'))
+  const text = (): string => readFileSync(path, 'utf8')
+  const answers = (): number => text().match(ANSWER)?.length ?? 0
+  const end = (): Loss => {
+    const before = answers()
+    waitFor(() => answers() > before, 2000)
+    child.kill('SIGINT')
+    const hasEnded = waitFor(() => SUMMARY.test(text()))
+    stop()
+    if (!hasEnded) throw new Error(`ping did not end:\n${text()}`)
+    return lossIn(text())
+  }
+  return { answers, end }
 }
 
 /** Pings `to` from the namespace `from`, fifty times a second, from when the first answer came. Returns what ends it and
- *  counts; a packet whose answer is still on its way is waited for. @throws Error when no answer comes within 10 s */
+ *  counts. @throws Error when no answer comes within 10 s */
 export const startPing = (from: string, to: string): (() => Loss) => {
-  const file = `${makeFolder('ping')}/out`
-  const [program = '', ...args] = inside(from, ['ping', '-n', '-i', '0.02', '-W', '1', to])
-  const out = openSync(file, 'w')
-  const child = spawn(program, args, { stdio: ['ignore', out, out] })
-  onCleanup(() => child.kill('SIGKILL'))
-  if (!waitFor(() => existsSync(file) && linesOf(file).some((line) => line.includes('bytes from'))))
-    throw new Error(`no answer from ${to}:\n${readFileSync(file, 'utf8')}`)
-  return () => {
-    child.kill('SIGINT')
-    waitFor(() => linesOf(file).some((line) => line.includes('packets transmitted')))
-    return lossIn(file)
-  }
+  const { answers, end } = openPinger({ netns: from, to, interval: 0.02 })
+  if (waitFor(() => answers() > 0)) return end
+  end()
+  throw new Error(`no answer from ${to} to ${from} in 10 s`)
 }

@@ -2,10 +2,10 @@
 import { ok } from 'node:assert/strict'
 import { untilReady } from '../support/agent.ts'
 import { mustIn } from '../support/netns.ts'
+import { type Loss, openPinger } from '../support/pinger.ts'
 import { waitFor } from '../support/probe.ts'
 import { say } from './case.ts'
 import type { Member } from './cluster.bed.ts'
-import { type Loss, startPing } from './pinger.ts'
 
 type Party = Pick<Member, 'node' | 'pod'>
 
@@ -14,7 +14,7 @@ const LONGEST = 30_000
 
 /** What a ping from one pod to another loses while `happen` runs, and until it is answered again. */
 const lossDuring = (from: Pick<Member, 'node' | 'pod'>, to: Pick<Member, 'pod'>, happen: () => void): Loss => {
-  const ping = startPing(from.node.netns, from.pod[4], to.pod[4])
+  const ping = openPinger({ netns: from.node.netns, source: from.pod[4], to: to.pod[4], interval: 0.05 })
   const untilAnswered = (count: number): void => {
     const before = ping.answers()
     ok(

@@ -127,5 +127,9 @@ export const wireguardCases: Cases = {
       deepEqual(driftIn(first as UnderlayNode, plan), [])
     }
     equal(hearsBoth(first, 2), true)
+    mustIn(netns, ['wg', 'set', DEV, 'peer', key, 'endpoint', '192.0.2.99:1'])
+    deepEqual(driftIn(first as UnderlayNode, plan), []) // a session runs: where its packets come from counts
+    equal(hears(second, '10.244.1.0'), true)
+    equal(mustIn(netns, ['wg', 'show', DEV, 'endpoints']), `${key}\t${second?.ipv4}:${PORT}`)
   },
 }
