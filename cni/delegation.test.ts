@@ -61,8 +61,14 @@ describe('addDelegated()', () => {
   })
 
   test('keeps the configuration when the delegate cannot take back what it left', () => {
-    expect(() => addDelegated(calling({}, { ADD: REFUSED, DEL: REFUSED }), dir, CONF)).toThrow('no')
+    const failures = { ADD: REFUSED, DEL: new CniError(102, 'busy') }
+    expect(() => addDelegated(calling({}, failures), dir, CONF)).toThrow('no')
     expect(savedConf(dir, OWNER)).toEqual(CONF)
+  })
+
+  test('keeps none that the delegate refuses to attach and to detach with', () => {
+    expect(() => addDelegated(calling({}, { ADD: REFUSED, DEL: REFUSED }), dir, CONF)).toThrow('no')
+    expect(files()).toEqual([])
   })
 
   test('of what is attached already detaches nothing and keeps what was kept', () => {
@@ -110,8 +116,15 @@ describe('delDelegated()', () => {
 
   test('keeps it when the delegate fails', () => {
     saveConf(dir, OWNER, CONF)
-    expect(() => delDelegated(calling({}, { DEL: REFUSED }), dir, remade(false))).toThrow('delegate bridge: no')
-    expect(savedConf(dir, OWNER)).toEqual(CONF)
+    const failures = { DEL: new CniError(102, 'busy') }
+    expect(() => delDelegated(calling({}, failures), dir, remade(false))).toThrow('delegate bridge: busy')
+    expect([verbs(), savedConf(dir, OWNER)]).toEqual([['bridge DEL'], CONF])
+  })
+
+  test('takes what is known now where the delegate refuses what was kept', () => {
+    saveConf(dir, OWNER, CONF)
+    expect(() => delDelegated(calling({}, { DEL: REFUSED }), dir, remade(true))).toThrow('delegate bridge: no')
+    expect(seen.map(({ conf }) => conf)).toMatchObject([{ mtu: 1450 }, { mtu: 2 }])
   })
 
   test('makes it anew when it is gone', () => {

@@ -1,7 +1,7 @@
 /** An attachment that another plugin makes, with a configuration that was made for it (SPEC.md §4). ADD keeps the
  *  configuration for DEL, which comes without what it was made of. */
 import { ownerOf } from '../kernel/owner.ts'
-import { CniError, ERR_CONFLICT } from './error.ts'
+import { CniError, ERR_CONFIG, ERR_CONFLICT } from './error.ts'
 import { failureOf } from './failure.ts'
 import { forwardGc, forwardStatus } from './forward.ts'
 import type { Call, DelegateRequest, Json, JsonObject, Verb } from './plugin.ts'
@@ -47,12 +47,23 @@ const withValid = (conf: JsonObject, call: Call): JsonObject => {
   return { ...conf, cniVersion: call.conf.cniVersion, ...Object.fromEntries(lists) }
 }
 
+const isRefusal = (error: unknown): boolean => error instanceof CniError && error.code === ERR_CONFIG
+
+/** Detaches what a failed ADD may have left. A delegate that refuses the configuration on DEL as on ADD did nothing. */
+const detach = (call: Call, conf: JsonObject, reason: unknown): void => {
+  try {
+    delegate(call, 'DEL', { conf })
+  } catch (error) {
+    if (!isRefusal(reason) || !isRefusal(error)) throw error
+  }
+}
+
 /** Takes back what a failed ADD may have left. What is somebody else's stays: an interface that was there before, or that
  *  may have been, because something of its container was kept. */
-const takeBack = (call: Call, dataDir: string, conf: JsonObject, { isFirst }: Kept, error: unknown): void => {
-  const isHeld = error instanceof CniError && error.code === ERR_CONFLICT
+const takeBack = (call: Call, dataDir: string, conf: JsonObject, { isFirst }: Kept, reason: unknown): void => {
+  const isHeld = reason instanceof CniError && reason.code === ERR_CONFLICT
   try {
-    if (isFirst && !isHeld) delegate(call, 'DEL', { conf })
+    if (isFirst && !isHeld) detach(call, conf, reason)
     removeConf(dataDir, ownerOf(call))
   } catch {
     // the error that led here is the one to report; DEL finds what was kept
@@ -77,19 +88,32 @@ export const checkDelegated = (call: Call, conf: JsonObject): void => {
   delegate(call, 'CHECK', { conf: withPrevResult(conf, call) })
 }
 
-/** DEL with what ADD kept, which goes when the delegate has succeeded. Without it, and with too little known to make it
- *  anew, nothing tells that there ever was an attachment: then the delegate is asked, and its refusal is none of ours.
- *  @throws CniError the delegate's */
-export const delDelegated = (call: Call, dataDir: string, remake: () => Remade): void => {
-  const owner = ownerOf(call)
-  const saved = savedConf(dataDir, owner)
-  const { conf, isComplete } = saved === undefined ? remake() : { conf: saved, isComplete: true }
+/** DEL with what is kept, or, where the delegate refuses that, with what is known now. */
+const detachSaved = (call: Call, saved: JsonObject, remake: () => Remade): void => {
+  try {
+    delegate(call, 'DEL', { conf: withPrevResult(saved, call) })
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    delegate(call, 'DEL', { conf: withPrevResult(remake().conf, call) })
+  }
+}
+
+/** With too little known, nothing tells that there ever was an attachment: then the delegate's refusal is none of ours. */
+const detachRemade = (call: Call, { conf, isComplete }: Remade): void => {
   try {
     delegate(call, 'DEL', { conf: withPrevResult(conf, call) })
   } catch (error) {
     if (isComplete) throw error
   }
-  removeConf(dataDir, owner)
+}
+
+/** DEL with what ADD kept, which goes when the delegate has succeeded; without it, with what can be made anew.
+ *  @throws CniError the delegate's */
+export const delDelegated = (call: Call, dataDir: string, remake: () => Remade): void => {
+  const saved = savedConf(dataDir, ownerOf(call))
+  if (saved === undefined) detachRemade(call, remake())
+  else detachSaved(call, saved, remake)
+  removeConf(dataDir, ownerOf(call))
 }
 
 const collect = (call: Call, dataDir: string, { attachment, conf }: Stale, now: JsonObject): void => {

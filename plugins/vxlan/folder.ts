@@ -2,7 +2,7 @@
  *  node takes there has no end: no agent is there to renew it. */
 import { accessSync, constants } from 'node:fs'
 import { DecodeError, quote } from '../../addr/error.ts'
-import { choose, leaseOf } from '../../overlay/allocation.ts'
+import { type Choice, choose } from '../../overlay/allocation.ts'
 import { type Claim, isOwn } from '../../overlay/claim.ts'
 import { acquireInFolder } from '../../overlay/folder-allocation.ts'
 import { folderError } from '../../overlay/folder-error.ts'
@@ -21,6 +21,7 @@ import {
   replaceEntry,
   subnetsFolder,
 } from '../../overlay/lease-folder.ts'
+import { leaseValue } from '../../overlay/lease-value.ts'
 import { type NetConf, parseNetConf } from '../../overlay/net-conf.ts'
 import { requireSame } from './agreement.ts'
 import { type GivenNetConf, requireVxlan } from './conf.ts'
@@ -75,18 +76,32 @@ const now = (): number => Date.now()
 const validIn = (entries: readonly FolderEntry[]): readonly Extract<FolderEntry, { kind: 'lease' }>[] =>
   entries.filter((entry) => entry.kind === 'lease').filter((entry) => !hasExpired(entry, now()))
 
-/** @throws StoreError */
-export const fleetIn = (dir: string): Fleet => {
-  const entries = entriesIn(dir)
-  return {
-    leases: validIn(entries).map(({ lease }) => lease),
-    invalid: new Map(entries.filter((entry) => entry.kind === 'invalid').map(({ key, why }) => [key, why])),
-    anyLength: false,
-  }
+const fleetOf = (entries: readonly FolderEntry[]): Fleet => ({
+  leases: validIn(entries).map(({ lease }) => lease),
+  invalid: new Map(entries.filter((entry) => entry.kind === 'invalid').map(({ key, why }) => [key, why])),
+  anyLength: false,
+})
+
+/** This node's lease among those of all. */
+export interface Holding {
+  readonly own: Lease
+  /** It was taken by this call, or is not taken yet. */
+  readonly isNew: boolean
+  readonly fleet: Fleet
 }
 
-/** Whether the lease names this node. @throws StoreError */
-const isHeld = (dir: string, claim: Claim): boolean => validIn(entriesIn(dir)).some(({ lease }) => isOwn(lease, claim))
+const choiceIn = (entries: readonly FolderEntry[], claim: Claim, conf: NetConf): Choice => {
+  const invalid = entries.filter(({ kind }) => kind === 'invalid').map(({ key }) => key)
+  const leases = validIn(entries).map(({ lease, expires }) => ({ lease, reserved: expires === undefined }))
+  return choose(claim, conf, { leases, invalid }, () => 0)
+}
+
+const isSame = (a: Lease, b: Lease): boolean => JSON.stringify(leaseValue(a)) === JSON.stringify(leaseValue(b))
+
+/** Whether the node has a lease without an end that says what it would say now: most often, and then one look at the folder
+ *  does. */
+const isSettled = (choice: Choice): boolean =>
+  choice.kind === 'update' && choice.held.reserved && isSame(choice.held.lease, choice.lease)
 
 const keepForever = (dir: string, claim: Claim, lease: Lease): void =>
   withFolderLock(dir, () => {
@@ -95,25 +110,22 @@ const keepForever = (dir: string, claim: Claim, lease: Lease): void =>
   })
 
 /** This node's lease, taken when it has none. @throws StoreError */
-export const takeIn = (dir: string, claim: Claim, conf: NetConf): { readonly own: Lease; readonly isNew: boolean } => {
-  const isNew = !isHeld(dir, claim)
+export const takeIn = (dir: string, claim: Claim, conf: NetConf): Holding => {
+  const entries = entriesIn(dir)
+  const isHeld = validIn(entries).some(({ lease }) => isOwn(lease, claim))
+  const choice = isHeld ? choiceIn(entries, claim, conf) : undefined
+  if (choice !== undefined && isSettled(choice)) return { own: choice.lease, isNew: false, fleet: fleetOf(entries) }
   const { lease, expires } = acquireInFolder(dir, claim, conf)
   if (expires !== undefined) keepForever(dir, claim, lease)
-  return { own: lease, isNew }
+  return { own: lease, isNew: !isHeld, fleet: fleetOf(entriesIn(dir)) }
 }
 
 /** This node's lease, or the one that it would take now; nothing is written. @throws StoreError when none could be taken */
-export const wouldTakeIn = (
-  dir: string,
-  claim: Claim,
-  conf: NetConf,
-): { readonly own: Lease; readonly isNew: boolean } => {
+export const wouldTakeIn = (dir: string, claim: Claim, conf: NetConf): Holding => {
   const entries = entriesIn(dir)
-  const invalid = entries.filter(({ kind }) => kind === 'invalid').map(({ key }) => key)
-  const leases = validIn(entries).map((entry) => ({ ...entry, reserved: entry.expires === undefined }))
-  const choice = choose(claim, conf, { leases, invalid }, () => 0)
-  if (choice.kind === 'create') requireWritable(dir)
-  return { own: leaseOf(claim, choice.lease, choice.lease.key), isNew: choice.kind === 'create' }
+  const { kind, lease } = choiceIn(entries, claim, conf)
+  if (kind === 'create') requireWritable(dir)
+  return { own: lease, isNew: kind === 'create', fleet: fleetOf(entries) }
 }
 
 /** The deepest part of `path` that exists. */

@@ -5,7 +5,7 @@ import type { Lease } from '../../overlay/lease.ts'
 import type { LeaseAnswer } from '../../overlay/lease-exchange.ts'
 import type { OverlayNode, Site } from '../../overlay/planner.ts'
 import type { StoreConf, VxlanConf } from './conf.ts'
-import { fleetIn, netConfIn, releaseIn, settleNetConf, takeIn, wouldTakeIn } from './folder.ts'
+import { netConfIn, releaseIn, settleNetConf, takeIn, wouldTakeIn } from './folder.ts'
 import type { Fleet } from './plan.ts'
 import { askRemote } from './remote.ts'
 import { claimOf, observeSite, previousSubnets } from './site.ts'
@@ -28,8 +28,8 @@ const askFolder = (dir: string, { netConf: given, ways }: VxlanConf, question: Q
   const site = observeSite(conf, ways, kernel)
   const claim = claimOf(site, kernel)
   if (question === 'take') settleNetConf(dir, given)
-  const { own, isNew } = (question === 'take' ? takeIn : wouldTakeIn)(dir, claim, conf)
-  return { node: { ...site, own }, fleet: fleetIn(dir), isNew, release: () => releaseIn(dir, claim, own) }
+  const { own, isNew, fleet } = (question === 'take' ? takeIn : wouldTakeIn)(dir, claim, conf)
+  return { node: { ...site, own }, fleet, isNew, release: () => releaseIn(dir, claim, own) }
 }
 
 /** The lease of `answer`, or the one that the store would give now. @throws StoreError when it would give none */

@@ -192,6 +192,8 @@ test('leases as flanneld writes them are peers; what cannot be right is said and
   // flannel pkg/lease LeaseAttrs, as `etcdctl get /coreos.com/network/subnets/…` prints it
   const lease = { PublicIP: '192.0.2.2', PublicIPv6: null, BackendType: 'vxlan' }
   write('10.244.200.0-24', { ...lease, BackendData: { VNI: 1, VtepMAC: '0e:00:00:00:00:02' } })
+  // another one with this node's own address: the node keeps the subnet that its pods have
+  write('10.244.1.0-24', { ...lease, PublicIP: '192.0.2.1', BackendData: { VNI: 1, VtepMAC: '0e:00:00:00:00:04' } })
   write('0.0.0.0-0', { ...lease, BackendData: { VNI: 1, VtepMAC: '0e:00:00:00:00:03' } })
   write('10.244.202.0-24', { ...lease, PublicIP: '192.0.2.9', BackendData: { VNI: 1, VtepMAC: 'ff:ff:ff:ff:ff:ff' } })
   const output = one.call('ADD', one.pod())
