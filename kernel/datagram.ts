@@ -39,6 +39,8 @@ export interface DatagramSocket {
   readonly receive: () => Datagram[]
   /** @throws NetlinkError */
   readonly option: (level: number, option: number, value: Uint8Array) => void
+  /** Lets in only what the program does. @throws NetlinkError */
+  readonly filter: (program: Uint8Array) => void
   /** Gives the socket its own address. @throws NetlinkError EADDRNOTAVAIL when it is none of this namespace */
   readonly bind: (address: Ip) => void
   readonly close: () => void
@@ -101,5 +103,6 @@ export const openDatagramSocket = (family: Family, protocol: number, netns = -1)
   }
   option(SOL_SOCKET, SO_TIMESTAMPNS, u32(1))
   syscall(numbers['setsockopt'] ?? -1, fd, SOL_SOCKET, SO_RCVBUFFORCE, u32(RECEIVE_BYTES), 4)
-  return { fd, send, receive: receiver(fd), option, bind, close: () => closeSync(fd) }
+  const filter = (program: Uint8Array): void => native(() => addon().attachFilter(fd, program))
+  return { fd, send, receive: receiver(fd), option, filter, bind, close: () => closeSync(fd) }
 }

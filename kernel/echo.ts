@@ -9,7 +9,7 @@ import {
   IPPROTO_UDP,
   openDatagramSocket,
 } from './datagram.ts'
-import { decodeIcmp, echoRequest, filterOf, type IcmpError } from './icmp.ts'
+import { decodeIcmp, echoRequest, filterOf, type IcmpError, identifierFilter } from './icmp.ts'
 
 const SOL_RAW = 255
 const ICMP_FILTER = 1
@@ -58,7 +58,13 @@ const keepWhole = (socket: DatagramSocket, family: Family): void => {
   }
 }
 
-const setUp = (socket: DatagramSocket, family: Family, { errors, unfragmented, source }: EchoOptions): void => {
+const setUp = (
+  socket: DatagramSocket,
+  family: Family,
+  id: number,
+  { errors, unfragmented, source }: EchoOptions,
+): void => {
+  if (errors !== true) socket.filter(identifierFilter(family, id))
   const filter = filterOf(family, errors === true)
   if (family === 4) socket.option(SOL_RAW, ICMP_FILTER, filter)
   else socket.option(IPPROTO_ICMPV6, ICMP_FILTER, filter)
@@ -85,7 +91,7 @@ export const openEchoSocket = (family: Family, options: EchoOptions = {}): EchoS
   const socket = openDatagramSocket(family, family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)
   const id = freshId()
   try {
-    setUp(socket, family, options)
+    setUp(socket, family, id, options)
   } catch (error) {
     socket.close()
     throw error

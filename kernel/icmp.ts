@@ -1,6 +1,6 @@
 /** ICMP and ICMPv6 as far as probes need them: echo, and errors about what was sent. RFC 792, RFC 4443, linux/icmp.h. */
 import { type Family, type Ip, ipOf } from '../addr/ip.ts'
-import { concat } from '../netlink/message.ts'
+import { concat, u16, u32 } from '../netlink/message.ts'
 
 const ECHO_REQUEST = { 4: 8, 6: 128 } as const
 const ECHO_REPLY = { 4: 0, 6: 129 } as const
@@ -81,6 +81,28 @@ export const decodeIcmp = (family: Family, received: Uint8Array): IcmpMessage | 
   if (kind === undefined || subject === undefined) return undefined
   return { kind, mtu: kind === 'too-big' ? u16At(bytes, 6) : 0, ...subject }
 }
+
+/** struct sock_filter. linux/filter.h, linux/bpf_common.h. */
+const instruction = (code: number, ifTrue: number, ifFalse: number, k: number): Uint8Array =>
+  concat(u16(code), Uint8Array.of(ifTrue, ifFalse), u32(k))
+const BPF_LDX_B_MSH = 0xb1
+const BPF_LD_H_IND = 0x48
+const BPF_LD_H_ABS = 0x28
+const BPF_JEQ = 0x15
+const BPF_RET = 0x06
+const ALL = 0xffff
+
+/** A program that lets messages through whose identifier is `id`: a raw socket hears the answers to everybody's requests. That
+ *  of IPv4 sees the IP header, that of IPv6 does not. */
+export const identifierFilter = (family: Family, id: number): Uint8Array =>
+  concat(
+    ...(family === 4
+      ? [instruction(BPF_LDX_B_MSH, 0, 0, 0), instruction(BPF_LD_H_IND, 0, 0, 4)]
+      : [instruction(BPF_LD_H_ABS, 0, 0, 4)]),
+    instruction(BPF_JEQ, 0, 1, id),
+    instruction(BPF_RET, 0, 0, ALL),
+    instruction(BPF_RET, 0, 0, 0),
+  )
 
 /** The ICMP_FILTER or ICMP6_FILTER of a socket that hears echo replies, and, if asked, errors: a bit for each type that is
  *  kept out. linux/icmp.h, RFC 3542 §3.2. */

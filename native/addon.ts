@@ -27,6 +27,8 @@ interface Addon {
   readonly netlinkReceive: (fd: number, into: Uint8Array) => number
   /** How many datagrams were waiting, now in `into` as records (datagram.ts); or the errno, negative. */
   readonly receiveDatagrams: (fd: number, into: Uint8Array) => number
+  /** The socket takes in only what `program`, an array of struct sock_filter, lets through. linux/filter.h. */
+  readonly attachFilter: (fd: number, program: Uint8Array) => void
   /** SIOCETHTOOL on the link `name`: `request` is a struct of linux/ethtool.h, which the kernel answers into. */
   readonly ethtool: (fd: number, name: string, request: Uint8Array) => void
   /** Has `callback` called, once, when `fd` can be read or has an error; returns the watch's number, which `rearm` takes to

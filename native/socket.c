@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -141,6 +142,17 @@ static napi_value receive_datagrams(napi_env env, napi_callback_info info) {
   return number_of(env, got);
 }
 
+/* attachFilter(fd, program): the socket takes in what the program, an array of struct sock_filter, returns more than 0 for. */
+static napi_value attach_filter(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  arguments(env, info, 2, argv);
+  size_t length;
+  char *bytes = bytes_of(env, argv[1], &length);
+  const struct sock_fprog program = {(unsigned short)(length / sizeof(struct sock_filter)), (struct sock_filter *)bytes};
+  const int failed = setsockopt(integer(env, argv[0]), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  return failed ? fail(env, "setsockopt") : NULL;
+}
+
 /* ethtool(fd, name, request): SIOCETHTOOL on the link `name` with the struct that begins with its command; the kernel
  * answers into it. By ioctl, not by netlink: Linux 5.7 brought ETHTOOL_MSG_FEATURES_SET, and older ones need it most. */
 static napi_value ethtool(napi_env env, napi_callback_info info) {
@@ -161,6 +173,7 @@ void export_socket(napi_env env, napi_value exports) {
       {"socketOpen", socket_open},
       {"netlinkReceive", netlink_receive},
       {"receiveDatagrams", receive_datagrams},
+      {"attachFilter", attach_filter},
       {"ethtool", ethtool},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

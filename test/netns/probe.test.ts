@@ -126,6 +126,29 @@ test.for([
   expect(others).toEqual([])
 })
 
+/** Some 2,500 fit into a socket that nobody reads. */
+const FLOOD = 8000
+
+test.for([
+  [4, '192.0.2.2'],
+  [6, '2001:db8::2'],
+] as const)('openEchoSocket() of IPv%s is not drowned by answers to others', async ([family, to]) => {
+  const { nodes } = makeUnderlay(2)
+  const node = nodes[0]?.netns ?? ''
+  const other = within(node, () => openEchoSocket(family))
+  closing.push(other.close)
+  const echoes = await answersTo(node, family, {}, (socket) => {
+    let heard = 0
+    for (let i = 0; i < FLOOD; i++) {
+      other.send(to as Ip, i)
+      if (i % 50 === 49) heard += other.receive().length
+    }
+    expect(heard).toBeGreaterThan(FLOOD / 2)
+    socket.send(to as Ip, 7)
+  })
+  expect(echoes).toMatchObject([{ kind: 'reply', seq: 7 }])
+})
+
 test.for([
   [4, '192.0.2.2'],
   [6, '2001:db8::2'],
