@@ -72,7 +72,8 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlier }:
 
   const refusals = openRefusals(log)
 
-  const rebuild = (node: OverlayNode, text: string): Plan => {
+  /** Returns the plan before. */
+  const rebuild = (node: OverlayNode, text: string): { readonly desired: Desired; readonly before: Plan } => {
     const planner = plannerOf(node.conf.backend)
     const before = current
     const believed = before?.admission.admitted.keys() ?? earlier?.peers.map(({ key }) => key) ?? []
@@ -87,17 +88,15 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlier }:
     current = { desired, admission, text }
     dirty.clear()
     refusals.tell(admission.rejected)
-    if (before === undefined) return []
-    left = merge(left, before.desired.scope)
-    return before.desired.plan()
+    if (before !== undefined) left = merge(left, before.desired.scope)
+    return { desired, before: before?.desired.plan() ?? [] }
   }
 
   const full = (node: OverlayNode): Outcome => {
     const text = JSON.stringify([node, reach.facts(node.conf)])
     const isNew = current?.text !== text
-    const before = isNew ? rebuild(node, text) : []
+    const { desired, before } = current === undefined || isNew ? rebuild(node, text) : { ...current, before: [] }
     flush()
-    const { desired } = current as NonNullable<typeof current>
     const mayRemove = leases.isKnown()
     if (before.length > 0) reconciler.transit(gone(before, desired), [])
     const outcome = reconciler.resync(desired.plan(), mayRemove ? merge(desired.scope, left) : NOTHING, !isNew)

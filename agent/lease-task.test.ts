@@ -59,7 +59,6 @@ const play = async (answers: readonly (OwnLease | Error)[], conf: (asked: number
           said.push(`failed: ${error instanceof Error ? error.message : error}`)
         },
         worked: () => undefined,
-        hurry: () => undefined,
       },
       wanted: () => ({ claim: { publicIP: ADDRESS } as Claim, conf: conf(said.length) }),
       onLease: ({ lease }) => {
@@ -114,7 +113,6 @@ test('holdLease() does not acquire in a store without a network configuration', 
           stop.abort()
         },
         worked: () => undefined,
-        hurry: () => undefined,
       },
       ...{ wanted: () => ({ claim: {} as Claim, conf: CONF }), onLease: () => undefined, onLost: () => undefined },
     },

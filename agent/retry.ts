@@ -7,8 +7,6 @@ export interface Retry {
   /** Says what failed and waits. @throws the error itself when nothing is to be tried twice (`--once`) */
   readonly failed: (error: unknown, signal: AbortSignal) => Promise<void>
   readonly worked: () => void
-  /** Cuts the wait short. */
-  readonly hurry: () => void
 }
 
 /** Why something does not work at present, and when it is tried again (ms since the epoch). */
@@ -27,7 +25,7 @@ export interface RetryOptions {
 
 /** A failure that says the same as the one before is logged for debugging alone. */
 export const openRetry = ({ what, log, once, onTrouble }: RetryOptions): Retry => {
-  const [backoff, alarm] = [openBackoff(), openAlarm()]
+  const backoff = openBackoff()
   let said: string | undefined
   const failed = async (error: unknown, signal: AbortSignal): Promise<void> => {
     if (signal.aborted) return
@@ -39,7 +37,7 @@ export const openRetry = ({ what, log, once, onTrouble }: RetryOptions): Retry =
     )
     said = words
     onTrouble({ error: words, retryAt: Date.now() + wait })
-    await alarm.wait(wait, signal)
+    await openAlarm().wait(wait, signal)
   }
   const worked = (): void => {
     if (said !== undefined) log.info(`${what} works again`)
@@ -47,5 +45,5 @@ export const openRetry = ({ what, log, once, onTrouble }: RetryOptions): Retry =
     backoff.reset()
     onTrouble(undefined)
   }
-  return { failed, worked, hurry: alarm.ring }
+  return { failed, worked }
 }
