@@ -183,13 +183,21 @@ describe('watch() ends', () => {
   test.for<[name: string, act: () => void]>([
     ['removed', () => rmSync(`${folder}/subnets`, { recursive: true })],
     ['moved away', () => renameSync(`${folder}/subnets`, `${folder}/other`)],
+    [
+      'another',
+      () => {
+        renameSync(`${folder}/subnets`, `${folder}/other`)
+        mkdirSync(`${folder}/subnets`)
+      },
+    ],
   ])('with a StoreError when the folder is %s; the next reads what is there then', async ([, act]) => {
     put(1)
     const watch = watching()
     await told(watch, 'all 10.5.1.0-24')
     act()
     await expect(watch.end).rejects.toThrow(StoreError)
-    mkdirSync(`${folder}/subnets`)
+    expect(watch.words()).not.toContain('all ')
+    mkdirSync(`${folder}/subnets`, { recursive: true })
     put(2)
     await told(watching(), 'all 10.5.2.0-24')
   })

@@ -120,6 +120,15 @@ describe('with one endpoint', () => {
     await watch.stop()
   })
 
+  test('a call on a connection that has died meanwhile is made on another', async () => {
+    const [gate] = gates
+    etcd.control('put', '/coreos.com/network/config', '{}')
+    const store = open(gate.url)
+    await store.readNetConf(signal)
+    gate.cut()
+    expect(await store.readNetConf(signal)).toBe('{}')
+  })
+
   test('a call that is aborted ends with what aborted it', async () => {
     const [gate] = gates
     gate.hold()

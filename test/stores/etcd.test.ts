@@ -236,12 +236,4 @@ describe('renew()', () => {
     await expect.poll(() => keys(), { timeout: 20_000 }).toEqual([])
     await expect(store.renew(own, CLAIM, signal)).rejects.toThrow(LeaseLost)
   })
-
-  test('leaves no etcd lease behind for what it could not write', async () => {
-    const own = await acquire()
-    put(own.lease.key, valueOfNode(9))
-    const before = etcd.control('lease', 'list')
-    await expect(store.renew(own, CLAIM, signal)).rejects.toThrow(LeaseLost)
-    expect(etcd.control('lease', 'list')).toBe(before)
-  })
 })
