@@ -20,8 +20,8 @@ import type { LeaseEvent } from './store/store.ts'
 export interface Keeper {
   /** A pass over the whole kernel. */
   readonly full: (node: OverlayNode) => Outcome
-  /** Takes in what has changed in the store; `flush` brings it to the kernel. */
-  readonly note: (event: LeaseEvent) => void
+  /** Takes in what has changed in the store; `flush` brings it to the kernel. Returns whether that makes a difference. */
+  readonly note: (event: LeaseEvent) => boolean
   readonly flush: () => void
   /** Undefined before the first pass. */
   readonly desired: () => Desired | undefined
@@ -104,9 +104,9 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlier }:
     return outcome
   }
 
-  const note = (event: LeaseEvent): void => {
+  const note = (event: LeaseEvent): boolean => {
     leases.apply(event)
-    if (current === undefined) return
+    if (current === undefined) return true
     const { admitted, withdrawn } = change(current.admission, event)
     for (const key of withdrawn) {
       dirty.set(key, undefined)
@@ -118,6 +118,7 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlier }:
     }
     if (event.kind === 'all') refusals.tell(current.admission.rejected)
     else refusals.tell(current.admission.rejected, [event.kind === 'set' ? event.lease.key : event.key])
+    return admitted.length + withdrawn.length > 0
   }
 
   const flush = (): void => {

@@ -24,7 +24,8 @@ export interface LeaseTask {
   readonly rest: number
   /** Undefined while it is not known yet. */
   readonly wanted: () => Wanted | undefined
-  readonly onLease: (own: OwnLease) => void
+  /** `conf`: the configuration that it was acquired for. */
+  readonly onLease: (own: OwnLease, conf: NetConf) => void
   readonly onLost: () => void
 }
 
@@ -58,7 +59,7 @@ export const holdLease = async (task: LeaseTask, signal: AbortSignal): Promise<v
       const own = await obtain(task, wanted, held, signal)
       held = { ...own, conf: wanted.conf }
       task.retry.worked()
-      task.onLease(own)
+      task.onLease(own, wanted.conf)
       await openAlarm().wait(task.rest, signal)
       await task.alarm.wait(untilRenewal(own, task.margin, Date.now()), signal)
     } catch (error) {

@@ -2,6 +2,7 @@
  *  is waited for. */
 import type { Kernel } from '../kernel/kernel.ts'
 import type { OwnLease } from '../overlay/claim.ts'
+import type { NetConf } from '../overlay/net-conf.ts'
 import { StoreError } from '../overlay/store-error.ts'
 import { openAlarm } from './alarm.ts'
 import type { Keeper } from './keeper.ts'
@@ -78,16 +79,14 @@ export const openLoop = (parts: LoopParts): Loop => {
   const onLeaseEvent = (event: LeaseEvent): void => {
     const isFirst = !leases.isKnown()
     know.lastEvent = Date.now()
-    keeper.note(event)
+    const isChange = keeper.note(event)
     if (isOwnTouched(event, know, leases)) alarms.lease.ring()
     if (isFirst) turns.passNow()
-    else turns.flushSoon()
-    recollection.writeLater()
+    else if (isChange) turns.flushSoon()
+    if (isFirst || isChange) recollection.writeLater()
   }
 
-  const onLease = (own: OwnLease): void => {
-    const { conf } = know.netConf ?? {}
-    if (conf === undefined) return
+  const onLease = (own: OwnLease, conf: NetConf): void => {
     const before = know.own
     know.own = { own, conf }
     beginWatch()
@@ -99,9 +98,10 @@ export const openLoop = (parts: LoopParts): Loop => {
   }
 
   const onRead = ({ text, addresses }: Read): void => {
+    const isMoved = JSON.stringify(addresses) !== JSON.stringify(know.publicAddresses)
     know.publicAddresses = addresses
     const isNew = surroundings.adopt(text)
-    if (know.hasRead && !isNew) return
+    if (know.hasRead && !isNew && !isMoved) return
     know.hasRead = true
     if (once && know.siteTrouble !== undefined) throw new StoreError(know.siteTrouble)
     alarms.lease.ring()
