@@ -1,6 +1,6 @@
 /** Fact: a kernel parameter of a network namespace has a value. Never taken back: forwarding is shared, and those of a
  *  link go with it. Documentation/networking/ip-sysctl.rst. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { quote } from '../addr/error.ts'
 import { CniError, ERR_KERNEL } from '../cni/error.ts'
 import type { Kernel } from './kernel.ts'
@@ -12,7 +12,8 @@ export interface SysctlFact {
   /** Below /proc/sys, separated by `/`, so that interface names may hold dots: `net/ipv4/ip_forward`. */
   readonly path: string
   readonly value: string
-  /** A kernel without this parameter (IPv6 off, or older) is as good. */
+  /** A kernel without this parameter (IPv6 off, or older) is as good, and so is one that does not let it be written: in a
+   *  container that is not privileged, /proc/sys is read-only. */
   readonly optional?: true
 }
 
@@ -42,10 +43,20 @@ const ensure = (fact: SysctlFact, kernel: Kernel): boolean => {
   return false
 }
 
+const isWritable = ({ ns, path }: SysctlFact, kernel: Kernel): boolean => {
+  try {
+    closeSync(kernel.inside(ns, () => openSync(`/proc/sys/${path}`, 'r+')))
+    return true
+  } catch {
+    return false
+  }
+}
+
 const drift = (fact: SysctlFact, kernel: Kernel): string | undefined => {
   const found = readSysctl(fact.ns, fact.path, kernel)
   if (found === undefined) return fact.optional ? undefined : `sysctl ${fact.path} does not exist`
-  return spaces(found) === spaces(fact.value)
+  if (spaces(found) === spaces(fact.value)) return undefined
+  return fact.optional && !isWritable(fact, kernel)
     ? undefined
     : `sysctl ${fact.path} is ${quote(found)}, not ${quote(fact.value)}`
 }

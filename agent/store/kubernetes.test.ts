@@ -291,5 +291,5 @@ test('no more is asked for than the manifest grants', async () => {
   await store.reportReady?.(signal)
   await store.publicAddresses?.(signal)
   server.conduct.rights = ['get nodes']
-  await expect(store.reportReady?.(signal)).rejects.toThrow('the answer is 403, nodes/status "n7" is forbidden')
+  await expect(store.reportReady?.(signal)).rejects.toThrow('the answer is 403, nodes "n7" is forbidden')
 })

@@ -20,7 +20,7 @@ import { openStreams, type Streams } from './streams.ts'
 
 /** What may go wrong, and who may do what; each can be changed while the server runs. */
 export interface Conduct {
-  /** Bearer tokens that are let in; everybody is when there are none. */
+  /** Bearer tokens that are let in, each the name of its user; everybody is when there are none. */
   tokens?: readonly string[]
   /** Rights that are given, as `list nodes`, `patch nodes/status`; all when there are none. */
   rights?: readonly string[]
@@ -120,7 +120,7 @@ export const startApiServer = async (keys?: ServerKeys): Promise<ApiServer> => {
     else if (conduct.tokens !== undefined && !conduct.tokens.includes(user)) refuse(response, UNAUTHORIZED)
     else if (route === undefined) refuse(response, notFound('the server could not find the requested resource', ''))
     else if (conduct.rights !== undefined && !conduct.rights.includes(right))
-      refuse(response, forbidden(route.verb, route.resource, route.name))
+      refuse(response, forbidden(user, route.verb, route.resource, route.name))
     else answerRoute(route, { name: route.name, parameters: url.searchParams, body }, response)
   }
 

@@ -9,7 +9,7 @@ import { controlPlane } from './binaries.ts'
 import { type Answer, type Caller, callerOf } from './caller.ts'
 import { makePki, type Pki } from './pki.ts'
 
-export const ADDRESS = '192.0.2.1'
+export const ADDRESS = '192.0.2.250'
 export const CLUSTER_CIDRS = ['10.244.0.0/16', 'fd00:10:244::/56'] as const
 const ETCD = 'http://127.0.0.1:2379'
 const ADMIN_TOKEN = 'admin-of-the-test'

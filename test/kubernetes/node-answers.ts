@@ -32,12 +32,13 @@ const continuationIn = (token: string): Continuation => JSON.parse(Buffer.from(t
 export const listNodes = (nodes: Registry, { parameters }: NodeQuery, response: ServerResponse): void => {
   const token = parameters.get('continue')
   const from = token === null ? { v: nodes.version(), start: '' } : continuationIn(token)
-  if (nodes.since(from.v) === undefined) {
+  const state = token === null ? nodes.all() : nodes.at(from.v)
+  if (state === undefined) {
     refuse(response, CONTINUE_TOO_OLD)
     return
   }
   const limit = Number(parameters.get('limit') ?? Number.POSITIVE_INFINITY)
-  const rest = nodes.all().filter(({ metadata }) => metadata.name > from.start)
+  const rest = state.filter(({ metadata }) => metadata.name > from.start)
   const items = rest.slice(0, limit)
   const more = rest.length > limit ? { continue: tokenOf({ v: from.v, start: items.at(-1)?.metadata.name ?? '' }) } : {}
   // objects in a list have no kind of their own
@@ -74,7 +75,11 @@ export const watchNodes = (nodes: Registry, query: NodeQuery, response: ServerRe
   }
   for (const { type, object } of missed) send({ type, object })
   const unsubscribe = nodes.subscribe(({ type, object }) => send({ type, object }))
-  response.on('close', unsubscribe)
+  const ending = setTimeout(() => response.end(), 1000 * Number(query.parameters.get('timeoutSeconds') ?? 1800))
+  response.on('close', () => {
+    unsubscribe()
+    clearTimeout(ending)
+  })
 }
 
 /** What the server sends every minute to watches that asked for it. */

@@ -20,6 +20,8 @@ export interface Registry {
   readonly get: (name: string) => NodeObject | undefined
   /** By name. */
   readonly all: () => readonly NodeObject[]
+  /** As `all` was when it was asked for at `version`; undefined when that is forgotten. */
+  readonly at: (version: number) => readonly NodeObject[] | undefined
   readonly put: (node: NodeObject) => NodeObject
   /** Undefined when there is no such node. */
   readonly patch: (name: string, patch: NodePatch) => NodeObject | undefined
@@ -55,12 +57,15 @@ const patched = (node: NodeObject, { metadata, spec, status }: NodePatch): NodeO
   ...node,
   metadata: { ...node.metadata, annotations: merged(node.metadata.annotations, metadata?.annotations) },
   spec: spec ?? node.spec,
-  status: { ...node.status, conditions: mergedConditions(node.status?.conditions, status?.conditions) },
+  ...(status === undefined
+    ? {}
+    : { status: { ...node.status, conditions: mergedConditions(node.status?.conditions, status.conditions) } }),
 })
 
 export const openRegistry = (): Registry => {
   const nodes = new Map<string, NodeObject>()
   const listeners = new Set<(change: Change) => void>()
+  const states = new Map<number, readonly NodeObject[]>()
   let [history, version, oldest]: [Change[], number, number] = [[], 1000, 1000]
 
   const record = (type: Change['type'], node: NodeObject): NodeObject => {
@@ -77,7 +82,12 @@ export const openRegistry = (): Registry => {
   return {
     version: () => version,
     get: (name) => nodes.get(name),
-    all: () => [...nodes.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
+    all: () => {
+      const all = [...nodes.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+      states.set(version, all)
+      return all
+    },
+    at: (asked) => (asked < oldest ? undefined : states.get(asked)),
     put,
     patch: (name, patch) => {
       const node = nodes.get(name)

@@ -20,10 +20,10 @@ export const statusOf = ({ code, reason, message, metadata = {} }: Refusal): obj
 
 export const UNAUTHORIZED: Refusal = { code: 401, reason: 'Unauthorized', message: 'Unauthorized' }
 
-export const forbidden = (verb: string, resource: string, name: string): Refusal => ({
+export const forbidden = (user: string, verb: string, resource: string, name: string): Refusal => ({
   code: 403,
   reason: 'Forbidden',
-  message: `${resource}${name === '' ? '' : ` "${name}"`} is forbidden: User "system:serviceaccount:podwire:podwire" cannot ${verb} resource "${resource}" in API group "" at the cluster scope`,
+  message: `${resource.replace(/\/.*/, '')}${name === '' ? '' : ` "${name}"`} is forbidden: User "${user}" cannot ${verb} resource "${resource}" in API group "" at the cluster scope`,
 })
 
 export const notFound = (resource: string, name: string): Refusal => ({
@@ -42,5 +42,5 @@ export const CONTINUE_TOO_OLD: Refusal = {
   code: 410,
   reason: 'Expired',
   message:
-    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results.',
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
 }

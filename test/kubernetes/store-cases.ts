@@ -1,6 +1,7 @@
 /** The store, in this process, on a real API server. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ip } from '../../addr/ip.ts'
 import type { Mac } from '../../addr/mac.ts'
 import { type KubernetesStoreOptions, openKubernetesStore } from '../../agent/store/kubernetes.ts'
@@ -10,7 +11,7 @@ import { makeFolder } from '../support/cleanup.ts'
 import { callerOf } from './caller.ts'
 import { annotateNode, type Cases, makeClusterNode, nodeOf, removeNodes } from './case.ts'
 import type { Cluster } from './control-plane.ts'
-import { applyManifest, tokenFor } from './manifest.ts'
+import { applyManifest, podsMade, tokenFor } from './manifest.ts'
 import { flannelAnnotations, vxlanAnnotations } from './node-object.ts'
 import { eventually, startWatching } from './watching.ts'
 
@@ -149,6 +150,14 @@ export const storeCases: Cases = {
       tried.map(({ status }) => status),
       [403, 403, 403, 403],
     )
+    await removeNodes(cluster)
+  },
+
+  'the manifest is accepted, and its DaemonSet makes a pod for every node': async (cluster) => {
+    await applyManifest(cluster)
+    for (const name of ['d1', 'd2']) await makeClusterNode(cluster, name)
+    for (const end = Date.now() + 20_000; (await podsMade(cluster)) !== 2; await sleep(50))
+      if (Date.now() > end) throw new Error(`${await podsMade(cluster)} pods for 2 nodes after 20 s`)
     await removeNodes(cluster)
   },
 
