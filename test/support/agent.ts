@@ -86,13 +86,16 @@ export const startAgent = ({ netns, folder = makeFolder('agent'), args }: AgentO
   return { pid, folder, subnetFile, log: () => readFileSync(logFile, 'utf8'), get, status, end }
 }
 
-/** Waits until an agent is ready, and `holds` of its status. @throws Error with its log when it is not within 20 s */
+/** Milliseconds: a guest in software on a busy machine takes its time. */
+const PATIENCE = 60_000
+
+/** Waits until an agent is ready, and `holds` of its status. @throws Error with its log when it is not within a minute */
 export const untilReady = (agent: Agent, holds: (status: AgentStatus) => boolean = () => true): AgentStatus => {
   let status: AgentStatus | undefined
   const isThere = waitFor(() => {
     status = agent.status()
     return status?.isReady === true && holds(status)
-  }, 20_000)
+  }, PATIENCE)
   if (isThere && status !== undefined) return status
-  throw new Error(`the agent is not as it should be after 20 s\n${JSON.stringify(status)}\n${agent.log()}`)
+  throw new Error(`the agent is not as it should be after a minute\n${JSON.stringify(status)}\n${agent.log()}`)
 }

@@ -1,5 +1,5 @@
 /** The compiled agent with wireguard, and pings while things befall it. */
-import { deepEqual, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { must } from '../support/command.ts'
 import { mustIn } from '../support/netns.ts'
@@ -29,8 +29,14 @@ const rotate = (member: Member): void => {
   process.kill(member.agent.pid, 'SIGHUP')
 }
 
+/** What `--cleanup` says that it did. */
+const cleanUp = ({ node, agent: { folder, subnetFile } }: Member): string => {
+  const paths = ['--run-dir', `${folder}/run`, '--state-dir', `${folder}/state`, '--subnet-file', subnetFile]
+  return mustIn(node.netns, [`${import.meta.dirname}/../../dist/podwire`, 'agent', '--cleanup', ...paths])
+}
+
 export const agentCases: Cases = {
-  'agents with wireguard: pods hear each other, through kill -9, after the device was deleted, with a new key, and not a node that left':
+  'agents with wireguard: pods hear each other, through kill -9, after the device was deleted, with a new key, and not a node that left; --cleanup leaves no device':
     () => {
       const members = makeCluster(3, { ...DUAL, Backend: { Type: 'wireguard', PSK } })
       const [first, second, third] = members as [Member, Member, Member]
@@ -40,13 +46,15 @@ export const agentCases: Cases = {
       const old = keyIn(second)
       requireMended('wireguard, new key', first, second, () => {
         rotate(second)
-        ok(waitFor(() => keyIn(second) !== old && knows(first, second, third)))
+        ok(waitFor(() => keyIn(second) !== old && knows(first, second, third), 30_000))
       })
       requireTraffic([second, third], [4, 6])
 
       third.agent.end()
       rmSync(third.leaseFile)
-      ok(waitFor(() => knows(first, second)))
+      ok(waitFor(() => knows(first, second), 30_000))
       deepEqual([hears(first, third, 4), hears(first, second, 4)], [false, true])
+      match(cleanUp(third), /^ip link del flannel-wg\nip link del flannel-wg-v6\n/)
+      equal(mustIn(third.node.netns, ['wg', 'show', 'interfaces']), '')
     },
 }
