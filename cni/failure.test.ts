@@ -64,3 +64,9 @@ test('renderFailure() has the keys of SPEC.md §5 Error', () => {
   })
   expect(JSON.parse(renderFailure(new CniError(7, 'm'), '0.4.0'))).toEqual({ cniVersion: '0.4.0', code: 7, msg: 'm' })
 })
+
+test('renderFailure() keeps a message to a line of a log', () => {
+  const { msg } = JSON.parse(renderFailure(new CniError(5, `no such file: ${'x'.repeat(9000)}`), '1.1.0'))
+  expect([msg.length, msg.endsWith('xxx...')]).toEqual([1000, true])
+  expect(JSON.parse(renderFailure(new CniError(5, 'a\r\0b\nc'), '1.1.0')).msg).toBe('a\\r\\u0000b\nc')
+})

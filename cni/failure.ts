@@ -44,6 +44,21 @@ export const failureOf = (error: unknown): CniError => {
   return ofDefect(error)
 }
 
+/** Longest message, in characters: a line of a runtime's log. What the system says may hold a path of any length. */
+const LONGEST = 1000
+
+/** Control characters as JSON writes them, newlines aside. */
+const visible = (text: string): string =>
+  Array.from(text, (character) =>
+    character < ' ' && character !== '\n' ? JSON.stringify(character).slice(1, -1) : character,
+  ).join('')
+
+const messageOf = ({ message }: CniError): string =>
+  visible(message.length <= LONGEST ? message : `${message.slice(0, LONGEST - 3)}...`)
+
 /** The error as JSON. `details` is left out when empty. */
-export const renderFailure = ({ code, message, details }: CniError, cniVersion: string): string =>
-  JSON.stringify({ cniVersion, code, msg: message, details: details === '' ? undefined : details }, null, 4)
+export const renderFailure = (error: CniError, cniVersion: string): string => {
+  const { code, details } = error
+  const json = { cniVersion, code, msg: messageOf(error), details: details === '' ? undefined : details }
+  return JSON.stringify(json, null, 4)
+}

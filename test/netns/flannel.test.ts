@@ -216,3 +216,13 @@ test('what the runtime offers reaches the delegate: a MAC', () => {
     runtimeConfig: { mac: '02:00:00:00:00:17' },
   })
 })
+
+test('podwire plan shows what the delegate would do, and why it cannot say without a lease', () => {
+  const bed = makeBed(1)
+  const list = `${bed.folder}/10.conflist`
+  writeFileSync(list, JSON.stringify({ cniVersion: '1.0.0', name: 'net', plugins: [confIn(bed)] }))
+  const plan = () => runIn(bed.node, [`${import.meta.dirname}/../../dist/podwire`, 'plan', list])
+  expect(plan().stdout).toMatch(/ip link add .*veth[\s\S]*10\.244\.1\.2\/24/)
+  rmSync(subnetFile(bed))
+  expect(plan()).toMatchObject({ status: 1, stderr: expect.stringContaining('flannel: this node has no subnet') })
+})

@@ -202,3 +202,31 @@ test('leases as flanneld writes them are peers; what cannot be right is said and
   for (const key of ['0.0.0.0-0', '10.244.202.0-24'])
     expect(output.stderr).toContain(`podwire vxlan: lease ${key} is not used: `)
 })
+
+test('podwire plan shows device, peers and attachment, and changes nothing', () => {
+  const bed = makeVxlan(2)
+  const [one, two] = nodesOf(bed)
+  two.add(two.pod())
+  const list = `${one.folder}/10.conflist`
+  const { name, cniVersion, ...plugin } = one.conf()
+  writeFileSync(list, JSON.stringify({ cniVersion, name, plugins: [plugin] }))
+  const before = snapshot(one.netns, [bed.store])
+  const { stdout, status } = runIn(one.netns, [PODWIRE, 'plan', list])
+  expect(status).toBe(0)
+  for (const part of [/ip link add flannel\.1 .*vxlan id 1/, /192\.0\.2\.2/, /masquerade/, /veth/])
+    expect(stdout).toMatch(part)
+  expect(difference(before, snapshot(one.netns, [bed.store]))).toEqual([])
+})
+
+test('masqueraded by iptables, pods still see each other’s addresses and the outside the node', () => {
+  const bed = makeVxlan(2, { masqueradeBackend: 'iptables' })
+  const [one, two] = nodesOf(bed)
+  const [a, b] = [one.pod(), two.pod()]
+  const [from, to] = [addressIn(one.add(a)), addressIn(two.add(b))]
+  one.add(one.pod())
+  expect(mustIn(one.netns, ['iptables', '-t', 'nat', '-S'])).toContain('FLANNEL-POSTRTG')
+  const stops = [listen(b.netns, 'pod', 8080), listen(bed.wire, 'web', 8080)]
+  expect(ask({ from: a.netns, to, port: 8080 })).toBe(`pod ${from}`)
+  expect(ask({ from: a.netns, to: WIRE_IPV4, port: 8080 })).toBe(`web ${one.ipv4}`)
+  for (const stop of stops) stop()
+})
