@@ -37,7 +37,14 @@ const summaryOf = (diagnoses: readonly Diagnosis[], source: string): string => {
   return `${diagnoses.length - failed} of ${count(diagnoses.length, 'path')} to peers ok, as planned by ${source}\n`
 }
 
-export const renderDiagnoses = (diagnoses: readonly Diagnosis[], source: string): string => {
+/** Those with a fault first. */
+const inOrder = (a: Diagnosis, b: Diagnosis): number =>
+  Number(a.fault === undefined) - Number(b.fault === undefined) ||
+  a.path.key.localeCompare(b.path.key, 'en', { numeric: true }) ||
+  a.path.family - b.path.family
+
+export const renderDiagnoses = (found: readonly Diagnosis[], source: string): string => {
+  const diagnoses = found.toSorted(inOrder)
   if (diagnoses.length === 0) return `There are no peers, says ${source}.\n`
   const table = renderTable(['PEER', 'ADDRESS', 'NODE', 'RTT', 'PATH MTU', 'RESULT'], diagnoses.map(rowOf))
   return [table, ...todosOf(diagnoses), ...notesOf(diagnoses), summaryOf(diagnoses, source)].join('')
