@@ -15,7 +15,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: make room',
   EDQUOT: 'the quota is used up: make room',
   ESTALE: 'the file server lost it: mount it again',
-  ELOOP: 'it is a symbolic link, which is not followed: put the file itself there',
+  ELOOP: 'its symbolic links lead in a circle: put the file itself there',
 }
 
 /** The error for what `error` of node:fs kept from being done to `path`. */
