@@ -16,9 +16,10 @@ import {
   RT_TABLE_MAIN,
   RTPROT_BOOT,
   RTPROT_PODWIRE,
+  replaceRoute,
 } from '../netlink/route.ts'
 import type { NetlinkSocket, Refusal } from '../netlink/socket.ts'
-import { entryMessage, renderWrite, type Write } from './entry.ts'
+import { renderWrite, type Write } from './entry.ts'
 import type { Kernel } from './kernel.ts'
 import type { Log } from './outcome.ts'
 import type { Ns } from './plan.ts'
@@ -82,7 +83,7 @@ const takeOver = (
   const removals = isElsewhere(contest) ? holders.map((holder) => delRoute(holder.index, holder)) : []
   const last = kernel
     .route(ns)
-    .exchange([...removals, entryMessage('replace', write.fact, index)])
+    .exchange([...removals, replaceRoute(index, contest.route)])
     .at(-1)
   return last === undefined || last.errno === 0
     ? undefined

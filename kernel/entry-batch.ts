@@ -1,11 +1,11 @@
 /** Writes entries in batches: a message each, a hundred messages a send, an answer only for what is refused. */
 import { CniError, ERR_KERNEL } from '../cni/error.ts'
-import { sendAll } from '../netlink/batch.ts'
 import { EEXIST, EINVAL, isNotFound, NetlinkError } from '../netlink/error.ts'
-import type { Message } from '../netlink/message.ts'
 import type { Refusal } from '../netlink/socket.ts'
+import { type Batch, sendAll } from '../netlink/word-batch.ts'
+import { makeWords } from '../netlink/words.ts'
 import { type Contest, settleContests } from './contest.ts'
-import { type EntryFact, entryMessage, renderWrite, routeOf, type Write } from './entry.ts'
+import { type EntryFact, encodeEntry, renderWrite, routeOf, type Write } from './entry.ts'
 import type { Kernel } from './kernel.ts'
 import { indexOf } from './link-settings.ts'
 import type { Log } from './outcome.ts'
@@ -53,11 +53,12 @@ const writeIn = (ns: Ns, all: readonly Write[], kernel: Kernel, log: Log): void 
       all.filter((write) => typeof indexFor(write) !== 'number'),
       log,
     )
-  const messageAt = (i: number): Message => {
+  const words = makeWords()
+  const encode = (batch: Batch, i: number): void => {
     const write = writes[i] as Write
-    return entryMessage(write.verb, write.fact, indexFor(write) as number)
+    encodeEntry(batch, write.verb, write.fact, indexFor(write) as number, words)
   }
-  const refused = new Map(sendAll(kernel.route(ns), writes.length, messageAt).map((r) => [r.index, r]))
+  const refused = new Map(sendAll(kernel.route(ns), writes.length, encode).map((r) => [r.index, r]))
   const contests: Contest[] = []
   for (const [i, write] of writes.entries()) {
     const refusal = refused.get(i)

@@ -1,7 +1,9 @@
 /** Facts that are one netlink message each, of which an overlay has thousands: routes, neighbours, forwarding entries. */
-import type { Message } from '../netlink/message.ts'
-import { delNeigh, newNeigh } from '../netlink/neigh.ts'
-import { delRoute, newRoute, type RouteSpec, replaceRoute } from '../netlink/route.ts'
+import { encodeNeighWords, neighWords } from '../netlink/neigh-words.ts'
+import type { RouteSpec } from '../netlink/route.ts'
+import { encodeRouteWords, routeWords } from '../netlink/route-words.ts'
+import type { Batch, Verb } from '../netlink/word-batch.ts'
+import type { Words } from '../netlink/words.ts'
 import { type BlackholeFact, blackholeRoute } from './blackhole.ts'
 import type { NeighFact } from './neigh.ts'
 import { operationsOf } from './operations.ts'
@@ -14,9 +16,6 @@ export type EntryFact = RouteFact | BlackholeFact | NeighFact
 export const isEntry = (fact: Fact): fact is EntryFact =>
   fact.kind === 'route' || fact.kind === 'neigh' || fact.kind === 'blackhole'
 
-/** `add` leaves alone what somebody else has there, `replace` does not. */
-export type Verb = 'add' | 'replace' | 'remove'
-
 export interface Write {
   readonly verb: Verb
   readonly fact: EntryFact
@@ -27,15 +26,17 @@ export interface Write {
 export const routeOf = (fact: RouteFact | BlackholeFact): RouteSpec =>
   fact.kind === 'blackhole' ? blackholeRoute(fact) : fact
 
-const neighMessage = (verb: Verb, fact: NeighFact, index: number): Message =>
-  verb === 'remove' ? delNeigh(index, fact) : newNeigh(index, fact)
+/** The entry that a fact is. @param index of its link; of no meaning for a blackhole */
+export const writeWords = (words: Words, fact: EntryFact, index: number): void => {
+  if (fact.kind === 'neigh') neighWords(words, index, fact)
+  else routeWords(words, index, routeOf(fact))
+}
 
-/** @param index of the fact's link; of no meaning for a blackhole */
-export const entryMessage = (verb: Verb, fact: EntryFact, index: number): Message => {
-  if (fact.kind === 'neigh') return neighMessage(verb, fact, index)
-  const route = routeOf(fact)
-  if (verb === 'remove') return delRoute(index, route)
-  return verb === 'add' ? newRoute(index, route) : replaceRoute(index, route)
+/** Writes the message that makes or removes what `fact` states; `words` is room to work in. */
+export const encodeEntry = (batch: Batch, verb: Verb, fact: EntryFact, index: number, words: Words): void => {
+  writeWords(words, fact, index)
+  if (fact.kind === 'neigh') encodeNeighWords(batch, verb, words, fact.protocol !== undefined)
+  else encodeRouteWords(batch, verb, words)
 }
 
 /** The command that takes a fact back; of a kind that has none, the one that makes it. */

@@ -3,7 +3,7 @@
 import type { Family } from '../addr/ip.ts'
 import { isNotFound } from '../netlink/error.ts'
 import { decodeNeigh, GET_NEIGHS, getNeighs, type LinkNeigh, NUD_PERMANENT } from '../netlink/neigh.ts'
-import { neighWords, readNeighWords } from '../netlink/neigh-words.ts'
+import { readNeighWords } from '../netlink/neigh-words.ts'
 import {
   decodeRoutes,
   getRoutes,
@@ -12,12 +12,12 @@ import {
   RTN_BLACKHOLE,
   RTN_UNICAST,
 } from '../netlink/route.ts'
-import { readRouteWords, routeWords } from '../netlink/route-words.ts'
+import { readRouteWords } from '../netlink/route-words.ts'
 import type { EachMessage, NetlinkSocket } from '../netlink/socket.ts'
 import { makeWordTable, type WordTable } from '../netlink/word-table.ts'
 import { makeWords, u16At, type Words } from '../netlink/words.ts'
 import { givesWay } from './contest.ts'
-import { type EntryFact, routeOf } from './entry.ts'
+import { type EntryFact, writeWords } from './entry.ts'
 
 /** A link whose entries are looked at. */
 export interface Place {
@@ -52,11 +52,6 @@ interface Search {
   /** By the number of the fact: 1 for one that the kernel has. */
   readonly has: Uint8Array
   readonly words: Words
-}
-
-const writeWords = (words: Words, fact: EntryFact, index: number): void => {
-  if (fact.kind === 'neigh') neighWords(words, index, fact)
-  else routeWords(words, index, routeOf(fact))
 }
 
 /** A fact over a link that is not among `indexes` is not searched for. */

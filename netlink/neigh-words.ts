@@ -1,7 +1,8 @@
 /** A neighbour or forwarding entry as words, of a fact and of a message of a dump: equal when the kernel has exactly the
  *  permanent entry that is wanted. linux/neighbour.h. */
-import { type Neigh, NTF_SELF, NUD_PERMANENT } from './neigh.ts'
-import { AF_BRIDGE, afOf } from './rtnetlink.ts'
+import { type Neigh, NTF_EXT_LEARNED, NTF_SELF, NUD_NOARP, NUD_PERMANENT } from './neigh.ts'
+import { AF_BRIDGE, afOf, RTM_DELNEIGH, RTM_NEWNEIGH } from './rtnetlink.ts'
+import { type Batch, begin, end, FLAGS, put, putWords, type Verb } from './word-batch.ts'
 import { push, pushBytes, pushIp, pushMac, u16At, u32At, type Words } from './words.ts'
 
 const NDMSG_SIZE = 12
@@ -11,6 +12,11 @@ const NDA_CACHEINFO = 3
 const NDA_PROBES = 4
 const NDA_PROTOCOL = 12
 const NDA_FLAGS_EXT = 15
+
+/** Words before the MAC, and before the address. */
+const LLADDR = 2
+const ADDRESSES = 4
+const MAC_SIZE = 6
 
 const pushHead = (words: Words, family: number, protocol: number, index: number): void => {
   words.length = 0
@@ -60,4 +66,26 @@ export const readNeighWords = (words: Words, bytes: Uint8Array, from: number, to
   pushBytes(words, bytes, found.lladdr, found.lladdrEnd)
   pushBytes(words, bytes, found.ip, found.ipEnd)
   return true
+}
+
+/** Writes the message that makes or removes the entry `words`; it takes the place of any other. `marked`: NTF_EXT_LEARNED, of
+ *  a forwarding entry. */
+export const encodeNeighWords = (batch: Batch, verb: Verb, words: Words, marked: boolean): void => {
+  const [head = 0, index = 0] = words.values
+  const [family, protocol] = [head & 0xff, head >> 8]
+  const isFdb = family === AF_BRIDGE
+  const state = isFdb ? NUD_PERMANENT | NUD_NOARP : NUD_PERMANENT
+  const flags = isFdb ? NTF_SELF | (marked ? NTF_EXT_LEARNED : 0) : 0
+  const isRemoval = verb === 'remove'
+  const start = begin(batch, isRemoval ? RTM_DELNEIGH : RTM_NEWNEIGH, isRemoval ? FLAGS.remove : FLAGS.replace)
+  put(batch, family)
+  put(batch, index)
+  put(batch, state | (flags << 16))
+  putWords(batch, NDA_DST, (words.length - ADDRESSES) * 4, words.values, ADDRESSES)
+  putWords(batch, NDA_LLADDR, MAC_SIZE, words.values, LLADDR)
+  if (protocol !== 0) {
+    put(batch, 5 | (NDA_PROTOCOL << 16))
+    put(batch, protocol)
+  }
+  end(batch, start)
 }

@@ -21,9 +21,9 @@ import type { NetlinkSocket } from './socket.ts'
 const NDA_DST = 1
 const NDA_LLADDR = 2
 export const NUD_PERMANENT = 0x80
-const NUD_NOARP = 0x40
+export const NUD_NOARP = 0x40
 export const NTF_SELF = 0x02
-const NTF_EXT_LEARNED = 0x10
+export const NTF_EXT_LEARNED = 0x10
 const NDA_IFINDEX = 8
 const NDA_PROTOCOL = 12
 

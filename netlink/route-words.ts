@@ -1,6 +1,7 @@
 /** A route as words, of a fact and of a message of a dump: equal when the kernel has exactly the route that is wanted.
  *  linux/rtnetlink.h. */
 import { cidrFamily, lengthOf } from '../addr/cidr.ts'
+import { NLA_F_NESTED } from './message.ts'
 import {
   priorityOf,
   type RouteSpec,
@@ -11,7 +12,8 @@ import {
   RTPROT_BOOT,
   scopeOf,
 } from './route.ts'
-import { afOf } from './rtnetlink.ts'
+import { afOf, RTM_DELROUTE, RTM_NEWROUTE } from './rtnetlink.ts'
+import { type Batch, begin, end, FLAGS, put, putAttr, putWords, type Verb } from './word-batch.ts'
 import { push, pushBytes, pushIp, pushPrefix, u16At, u32At, type Words } from './words.ts'
 
 const RTMSG_SIZE = 12
@@ -27,6 +29,8 @@ const RTA_PREF = 20
 const RTAX_MTU = 2
 const RTAX_ADVMSS = 8
 
+/** Words before the addresses. */
+const ADDRESSES = 7
 /** Which of the addresses follow. */
 const HAS_VIA = 1
 const HAS_SRC = 2
@@ -106,4 +110,35 @@ export const readRouteWords = (words: Words, bytes: Uint8Array, from: number, to
   push(words, found.advmss)
   for (const at of [found.dst, found.via, found.src]) if (at !== 0) pushBytes(words, bytes, at, at + size)
   return true
+}
+
+const metricsSize = (mtu: number, advmss: number): number => (mtu === 0 ? 0 : 8) + (advmss === 0 ? 0 : 8)
+
+const putMetrics = (batch: Batch, mtu: number, advmss: number): void => {
+  const size = metricsSize(mtu, advmss)
+  if (size === 0) return
+  put(batch, (4 + size) | ((RTA_METRICS | NLA_F_NESTED) << 16))
+  if (mtu !== 0) putAttr(batch, RTAX_MTU, mtu)
+  if (advmss !== 0) putAttr(batch, RTAX_ADVMSS, advmss)
+}
+
+/** Writes the message that makes or removes the route `words`. */
+export const encodeRouteWords = (batch: Batch, verb: Verb, { values }: Words): void => {
+  const [head = 0, shape = 0, index = 0, table = 0, priority = 0, mtu = 0, advmss = 0] = values
+  const [family, length, type, protocol] = [head & 0xff, (head >> 8) & 0xff, (head >> 16) & 0xff, head >>> 24]
+  const [size, has] = [family === afOf(4) ? 4 : 16, shape >> 16]
+  const via = ADDRESSES + (length === 0 ? 0 : size >> 2)
+  const src = via + ((has & HAS_VIA) === 0 ? 0 : size >> 2)
+  const start = begin(batch, verb === 'remove' ? RTM_DELROUTE : RTM_NEWROUTE, FLAGS[verb])
+  put(batch, family | (length << 8))
+  put(batch, (table < 256 ? table : 0) | (protocol << 8) | ((shape & 0xff) << 16) | (type << 24))
+  put(batch, (shape >> 8) & 0xff)
+  if (length > 0) putWords(batch, RTA_DST, size, values, ADDRESSES)
+  if (type !== RTN_BLACKHOLE) putAttr(batch, RTA_OIF, index)
+  putAttr(batch, RTA_TABLE, table)
+  if ((has & HAS_VIA) !== 0) putWords(batch, RTA_GATEWAY, size, values, via)
+  if ((has & HAS_SRC) !== 0) putWords(batch, RTA_PREFSRC, size, values, src)
+  if (priority !== 0) putAttr(batch, RTA_PRIORITY, priority)
+  putMetrics(batch, mtu, advmss)
+  end(batch, start)
 }

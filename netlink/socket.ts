@@ -51,9 +51,9 @@ export interface NetlinkSocket {
   /** Sends one message and returns what came back. `operation` is its name for errors: a function, where saying it takes
    *  work that a request which succeeds need not do. @throws NetlinkError */
   readonly request: (operation: Operation, message: Message) => readonly Received[]
-  /** Sends `messages`, none of which asks for an answer, in one datagram, and returns those that were refused.
-   *  @throws NetlinkError when the socket fails */
-  readonly send: (messages: readonly Message[]) => readonly Refusal[]
+  /** Sends messages, none of which asks for an answer and which are numbered from 0 on (nlmsg_seq), in one datagram, and
+   *  returns those that were refused. @throws NetlinkError when the socket fails */
+  readonly send: (messages: Uint8Array) => readonly Refusal[]
   /** Sends a request for a dump and hands over each message of it from where it was received, so that none of it is in
    *  memory together. A dump that ran into a change is taken again, after `again`. @throws NetlinkError */
   readonly dump: (operation: Operation, message: Message, each: EachMessage, again: () => void) => void
@@ -171,16 +171,14 @@ export const openSocket = (protocol: number, netns: number): NetlinkSocket => {
     if (length < 0) throw new NetlinkError('netlink', -length)
     return length
   }
-  const send = (messages: readonly Message[]): readonly Refusal[] => {
+  const send = (messages: Uint8Array): readonly Refusal[] => {
     const refusals: Refusal[] = []
-    const firstSeq = seq
-    seq += messages.length
-    if (verbose) debug('>', messages)
-    native(() => writeSync(fd, encodeMessages(messages, firstSeq)))
+    if (verbose) debug('>', decodeMessages(messages))
+    native(() => writeSync(fd, messages))
     for (let length = receive(); length > 0; length = receive())
       for (const message of decodeMessages(room().subarray(0, length))) {
         if (verbose) debug('<', [message])
-        refusals.push({ index: message.seq - firstSeq, ...outcomeOf(message) })
+        refusals.push({ index: message.seq, ...outcomeOf(message) })
       }
     return refusals.filter(({ errno }) => errno !== 0)
   }
