@@ -22,7 +22,7 @@ export interface Metrics {
   readonly passed: (kind: 'resync' | 'transit', seconds: number) => void
   /** `object` in the words of the command: `ip route`, `bridge fdb`, `nft`. */
   readonly operated: (object: string, result: 'done' | 'refused', count: number) => void
-  readonly mended: (object: string, why: string) => void
+  readonly mended: (object: string, why: string, count: number) => void
   readonly leaseLost: () => void
   readonly storeFailed: () => void
   readonly text: () => Promise<string>
@@ -87,7 +87,7 @@ export const openMetrics = (version: string, read: () => Readings): Metrics => {
   return {
     passed: (kind, seconds) => passes.observe({ kind }, seconds),
     operated: (object, result, count) => operations.inc({ object, result }, count),
-    mended: (object, why) => drift.inc({ object, why }),
+    mended: (object, why, count) => drift.inc({ object, why }, count),
     leaseLost: () => lost.inc(),
     storeFailed: () => failed.inc(),
     text: () => registry.metrics(),

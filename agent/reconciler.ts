@@ -4,7 +4,7 @@ import { identityOf } from '../kernel/identity.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { operationsOf } from '../kernel/operations.ts'
 import type { Fact, Plan } from '../kernel/plan.ts'
-import { type Change, type Failure, type Outcome, resync, type Scope, transit } from '../kernel/reconcile.ts'
+import { type Change, type Failure, type Outcome, objectOf, resync, type Scope, transit } from '../kernel/reconcile.ts'
 import { type Log, wordsOf } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { AgentStatus, DriftStatus, FailureStatus, PassStatus } from './status.ts'
@@ -22,10 +22,16 @@ export interface Reconciler {
 const DRIFT_KEPT = 50
 const NAMED_IN_LOG = 5
 
-/** `ip route`, `bridge fdb`, `nft`: what a command is about. */
-const objectOf = (command: string): string => {
-  const [program = '', object = ''] = command.split(' ', 2)
-  return program === 'ip' || program === 'bridge' ? `${program} ${object}` : program
+/** How many changes of each object and reason there are: one step of a counter for thousands. */
+const countsOf = (changes: readonly Change[]): ReadonlyMap<string, { readonly change: Change; count: number }> => {
+  const counts = new Map<string, { readonly change: Change; count: number }>()
+  for (const change of changes) {
+    const key = `${change.object} ${change.why}`
+    const known = counts.get(key)
+    if (known === undefined) counts.set(key, { change, count: 1 })
+    else known.count += 1
+  }
+  return counts
 }
 
 const renderFact = (fact: Fact): string => operationsOf(fact).render(fact).split('\n')[0] ?? ''
@@ -46,7 +52,7 @@ export const openReconciler = (kernel: Kernel, log: Log, metrics: Metrics): Reco
       first ??= last
       lastResync = last.at
     }
-    for (const { what } of outcome.changes) metrics.operated(objectOf(what), 'done', 1)
+    for (const { change, count } of countsOf(outcome.changes).values()) metrics.operated(change.object, 'done', count)
     for (const { fact } of outcome.failures) metrics.operated(objectOf(renderFact(fact)), 'refused', 1)
     return outcome
   }
@@ -66,11 +72,11 @@ export const openReconciler = (kernel: Kernel, log: Log, metrics: Metrics): Reco
     if (changes.length === 0) return
     const at = new Date().toISOString()
     mended += changes.length
-    for (const { what, why } of changes) metrics.mended(objectOf(what), why)
-    const found = changes.map(({ what, why }): DriftStatus => ({ at, what, why: why as DriftStatus['why'], ms }))
-    drift.push(...found.slice(-DRIFT_KEPT))
+    for (const { change, count } of countsOf(changes).values()) metrics.mended(change.object, change.why, count)
+    const statusOf = ({ what, why }: Change): DriftStatus => ({ at, what, why: why as DriftStatus['why'], ms })
+    drift.push(...changes.slice(-DRIFT_KEPT).map(statusOf))
     drift.splice(0, drift.length - DRIFT_KEPT)
-    const some = found.slice(0, NAMED_IN_LOG).map(({ what, why }) => `${why}: ${what}`)
+    const some = changes.slice(0, NAMED_IN_LOG).map(({ what, why }) => `${why}: ${what}`)
     log.warn({ count: changes.length, some }, 'the kernel was not as planned, and is again')
   }
 

@@ -5,7 +5,7 @@ import type { Refusal } from '../netlink/socket.ts'
 import { type Batch, sendAll } from '../netlink/word-batch.ts'
 import { makeWords } from '../netlink/words.ts'
 import { type Contest, settleContests } from './contest.ts'
-import { type EntryFact, encodeEntry, renderWrite, routeOf, type Write } from './entry.ts'
+import { type EntryFact, encodeEntry, objectOfEntry, renderWrite, routeOf, type Write } from './entry.ts'
 import type { Kernel } from './kernel.ts'
 import { indexOf } from './link-settings.ts'
 import type { Log } from './outcome.ts'
@@ -62,7 +62,7 @@ const writeIn = (ns: Ns, all: readonly Write[], kernel: Kernel, log: Log): void 
   const contests: Contest[] = []
   for (const [i, write] of writes.entries()) {
     const refusal = refused.get(i)
-    if (refusal === undefined) log.changed(() => renderWrite(write), write.why)
+    if (refusal === undefined) log.changed(() => renderWrite(write), write.why, objectOfEntry(write.fact))
     else if (isContested(write, refusal))
       contests.push({ write, route: routeOf(write.fact), index: indexFor(write) as number, refusal })
     else reportRefusal(write, refusal, log)

@@ -39,6 +39,12 @@ export const encodeEntry = (batch: Batch, verb: Verb, fact: EntryFact, index: nu
   else encodeRouteWords(batch, verb, words)
 }
 
+/** As of a change: what the command about an entry is about. */
+export const objectOfEntry = (fact: EntryFact): string => {
+  if (fact.kind !== 'neigh') return 'ip route'
+  return fact.table === 'fdb' ? 'bridge fdb' : 'ip neigh'
+}
+
 /** The command that takes a fact back; of a kind that has none, the one that makes it. */
 export const renderRemoval = (fact: Fact): string => {
   if (fact.kind === 'link') return `ip link del ${fact.name}`

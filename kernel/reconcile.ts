@@ -17,7 +17,7 @@ import { isPeer } from './wireguard-batch.ts'
 import { mendPeers } from './wireguard-mending.ts'
 
 export { identityOf } from './identity.ts'
-export type { Change, Failure, Outcome } from './outcome.ts'
+export { type Change, type Failure, type Outcome, objectOf } from './outcome.ts'
 export type { Scope } from './ownership.ts'
 export { transit } from './transit.ts'
 
