@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Ip } from '../../addr/ip.ts'
 import { commentOf } from '../../kernel/owner.ts'
 import type { CacheEntry } from '../runtime/result-cache.ts'
-import { attachmentsOf, namelessOwners, type Traces } from './traces.ts'
+import { attachmentsOf, namelessOwners, storesOf, type Traces } from './traces.ts'
 
 const owner = (containerID: string, ifName = 'eth0'): string => commentOf({ network: 'pods', containerID, ifName })
 const LONG = 'a'.repeat(80)
@@ -35,3 +35,14 @@ test('attachmentsOf() brings the traces of one attachment together', () => {
 test('namelessOwners() are those whose container id is known by its hash only', () => {
   expect(namelessOwners('pods', traces, attachmentsOf('pods', traces))).toEqual([owner('b'.repeat(80))])
 })
+
+test.each([
+  [{ type: 'bridge' }, []],
+  [{ type: 'bridge', ipam: { type: 'host-local' } }, ['/var/lib/cni/networks/pods']],
+  [{ type: 'bridge', ipam: { type: 'host-local', dataDir: '/x' } }, ['/x/pods']],
+  [{ type: 'flannel' }, ['/var/lib/cni/networks/pods']],
+  [{ type: 'vxlan', ipam: { dataDir: '/x' } }, ['/x/pods']],
+  [{ type: 'flannel', ipam: { type: 'whereabouts' } }, []],
+])('storesOf() %j is %j', (plugin, folders) =>
+  expect(storesOf({ name: 'pods', plugins: [plugin, { type: 'portmap' }] })).toEqual(folders),
+)

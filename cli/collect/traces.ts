@@ -6,7 +6,7 @@ import type { AttachmentId, JsonObject } from '../../cni/plugin.ts'
 import { commentOf, networkPrefix } from '../../kernel/owner.ts'
 import { dumpLinks } from '../../netlink/link.ts'
 import { NETLINK_ROUTE, openSocket } from '../../netlink/socket.ts'
-import type { Network } from '../runtime/network.ts'
+import type { Network, PluginConf } from '../runtime/network.ts'
 import type { CacheEntry } from '../runtime/result-cache.ts'
 
 export interface Reservation {
@@ -37,9 +37,17 @@ export interface Found extends AttachmentId {
 /** Upstream's default `dataDir`. */
 const STORE = '/var/lib/cni/networks'
 
+/** Plugins that take `host-local` where no other IPAM is named. */
+const HOST_LOCAL: readonly string[] = ['flannel', 'vxlan']
+
+const ipamOf = ({ type, ipam }: PluginConf): JsonObject => ({
+  ...(HOST_LOCAL.includes(type) ? { type: 'host-local' } : {}),
+  ...(ipam as JsonObject | undefined),
+})
+
 /** The folders that hold the network's reservations, one file an address (host-local's layout). */
-const storesOf = ({ name, plugins }: Network): readonly string[] => {
-  const ipams = plugins.map(({ ipam }) => (ipam ?? {}) as JsonObject).filter(({ type }) => type === 'host-local')
+export const storesOf = ({ name, plugins }: Pick<Network, 'name' | 'plugins'>): readonly string[] => {
+  const ipams = plugins.map(ipamOf).filter(({ type }) => type === 'host-local')
   const folders = ipams.map(({ dataDir }) =>
     join(typeof dataDir === 'string' && dataDir !== '' ? dataDir : STORE, name),
   )
