@@ -4,6 +4,10 @@ import { expect, test } from 'vitest'
 import { contains, lengthOf } from '../addr/cidr.ts'
 import { DecodeError } from '../addr/error.ts'
 import { ipNumber } from '../addr/ip.ts'
+import type { Json } from '../cni/plugin.ts'
+import { type NetConf, parseNetConf } from './net-conf.ts'
+
+const parse = (conf: Json): NetConf => parseNetConf(JSON.stringify(conf))
 
 const NAMES = [
   'Network',
