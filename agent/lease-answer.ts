@@ -6,25 +6,8 @@ import { parseNetConf } from '../overlay/net-conf.ts'
 import { type Options, optionsOf, settingsOf } from './options.ts'
 import { claimOf, observeSite } from './site.ts'
 import { openStore } from './store/open.ts'
-import type { Claim, LeaseEvent, LeaseStore } from './store/store.ts'
-
-type All = Extract<LeaseEvent, { kind: 'all' }>
-
-/** All there is now. @throws StoreError */
-const readAll = async (store: LeaseStore, signal: AbortSignal): Promise<All> => {
-  const stop = new AbortController()
-  const either = AbortSignal.any([stop.signal, signal])
-  try {
-    return await new Promise<All>((resolve, reject) => {
-      const listener = (event: LeaseEvent): void => {
-        if (event.kind === 'all') resolve(event)
-      }
-      store.watch(listener, either).then(() => reject(signal.reason), reject)
-    })
-  } finally {
-    stop.abort()
-  }
-}
+import { readAll } from './store/read-all.ts'
+import type { Claim, LeaseStore } from './store/store.ts'
 
 const optionsIn = ({ options }: LeaseRequest): Options =>
   optionsOf(settingsOf([{ nameOf: (key) => `--${key}`, values: options }]))

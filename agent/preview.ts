@@ -14,23 +14,7 @@ import { basePlan } from './base-plan.ts'
 import type { Options } from './options.ts'
 import { claimOf, observeSite } from './site.ts'
 import { openStore } from './store/open.ts'
-import type { LeaseEvent, LeaseStore } from './store/store.ts'
-
-type All = Extract<LeaseEvent, { kind: 'all' }>
-
-const readAll = async (store: LeaseStore): Promise<All> => {
-  const stop = new AbortController()
-  try {
-    return await new Promise<All>((resolve, reject) => {
-      const listener = (event: LeaseEvent): void => {
-        if (event.kind === 'all') resolve(event)
-      }
-      store.watch(listener, stop.signal).catch(reject)
-    })
-  } finally {
-    stop.abort()
-  }
-}
+import { type AllLeases, readAll } from './store/read-all.ts'
 
 /** Looking at a site makes the key of wireguard when there is none. */
 const requireKey = ({ backend }: NetConf, { wireguardKeyFile }: Options): void => {
@@ -53,7 +37,7 @@ const ownOf = (site: Site, leases: readonly Lease[]): Lease => {
   )
 }
 
-const render = (site: Site, { leases, invalid }: All, options: Options): string => {
+const render = (site: Site, { leases, invalid }: AllLeases, options: Options): string => {
   const node = { ...site, own: ownOf(site, leases) }
   const admission = makeAdmission({ node, anyLength: options.store === 'kubernetes' })
   admission.all(leases, invalid)
@@ -71,7 +55,7 @@ export const previewAgent = async (options: Options): Promise<string> => {
     const never = new AbortController().signal
     const conf = parseNetConf(await store.readNetConf(never))
     requireKey(conf, options)
-    const all = await readAll(store)
+    const all = await readAll(store, never)
     const publicAddresses = (await store.publicAddresses?.(never)) ?? {}
     const request = { conf, options, publicAddresses, before: undefined, last: undefined }
     return withKernel('', (kernel) => render(observeSite(request, kernel).site, all, options))
