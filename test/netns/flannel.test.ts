@@ -226,3 +226,23 @@ test('podwire plan shows what the delegate would do, and why it cannot say witho
   rmSync(subnetFile(bed))
   expect(plan()).toMatchObject({ status: 1, stderr: expect.stringContaining('flannel: this node has no subnet') })
 })
+
+test('an ADD is one process: bridge and host-local are called within it', () => {
+  const bed = makeBed(1)
+  const trace = `${bed.folder}/trace`
+  const wrap = ['strace', '-f', '-qq', '-e', 'trace=execve', '-o', trace]
+  const conf = { cniVersion: '1.1.0', name: 'net', ...confIn(bed) }
+  const call = {
+    bin: binDir(),
+    node: bed.node,
+    netns: bed.pods[0] ?? '',
+    containerID: 'c0',
+    ifName: 'eth0',
+    conf,
+    wrap,
+  }
+  expect(callPlugin({ ...call, verb: 'ADD' }).status).toBe(0)
+  const started = [...readFileSync(trace, 'utf8').matchAll(/execve\("([^"]+)".*(?: = 0|<unfinished \.\.\.>)$/gm)]
+  // the launcher becomes podwire
+  expect(started.map(({ 1: path = '' }) => path.slice(path.lastIndexOf('/') + 1))).toEqual(['flannel', 'podwire'])
+})
