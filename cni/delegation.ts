@@ -4,7 +4,7 @@ import { ownerOf } from '../kernel/owner.ts'
 import { CniError, ERR_CONFIG, ERR_CONFLICT } from './error.ts'
 import { failureOf } from './failure.ts'
 import { forwardGc, forwardStatus } from './forward.ts'
-import type { Call, DelegateRequest, Json, JsonObject, Verb } from './plugin.ts'
+import type { Call, DelegateRequest, Json, JsonObject, Preview, Verb } from './plugin.ts'
 import type { Result } from './result.ts'
 import { type Kept, removeConf, replaceConf, type Stale, saveConf, savedConf, staleConfs } from './saved-conf.ts'
 import { runAll } from './steps.ts'
@@ -145,3 +145,10 @@ export const gcDelegated = (call: Call, dataDir: string, conf: JsonObject): void
 /** STATUS of the delegate. @throws CniError 50 or 51 */
 export const statusDelegated = (call: Call, conf: JsonObject): void =>
   forwardStatus(call, typeOf(conf), `delegate ${typeOf(conf)}`, { conf })
+
+/** What ADD of the delegate would do. @throws CniError 7 when that is not known */
+export const previewDelegated = (call: Call, conf: JsonObject): Preview => {
+  const found = call.previewOf?.(typeOf(conf), conf)
+  if (found !== undefined) return found
+  throw new CniError(ERR_CONFIG, `what the delegate ${typeOf(conf)} would do is not known`)
+}

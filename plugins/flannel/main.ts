@@ -5,10 +5,11 @@ import {
   checkDelegated,
   delDelegated,
   gcDelegated,
+  previewDelegated,
   type Remade,
   statusDelegated,
 } from '../../cni/delegation.ts'
-import { CniError, ERR_CONFIG, ERR_DRIFT, ERR_TRY_AGAIN, ERR_UNAVAILABLE } from '../../cni/error.ts'
+import { CniError, ERR_DRIFT, ERR_TRY_AGAIN, ERR_UNAVAILABLE } from '../../cni/error.ts'
 import type { Call, Plugin, Preview } from '../../cni/plugin.ts'
 import type { Result } from '../../cni/result.ts'
 import { savedConf } from '../../cni/saved-conf.ts'
@@ -51,12 +52,8 @@ const gc = (conf: FlannelConf, call: Call): void => gcDelegated(call, conf.dataD
 const status = ({ subnetFile }: FlannelConf, call: Call): void =>
   statusDelegated(call, delegateConf(call, readLease(subnetFile, ERR_UNAVAILABLE)))
 
-const preview = ({ subnetFile }: FlannelConf, call: Call): Preview => {
-  const conf = delegateConf(call, readLease(subnetFile, ERR_TRY_AGAIN))
-  const found = call.previewOf?.(String(conf['type']), conf)
-  if (found !== undefined) return found
-  throw new CniError(ERR_CONFIG, `what the delegate ${conf['type']} would do is not known`)
-}
+const preview = ({ subnetFile }: FlannelConf, call: Call): Preview =>
+  previewDelegated(call, delegateConf(call, readLease(subnetFile, ERR_TRY_AGAIN)))
 
 export const plugin: Plugin<FlannelConf> = {
   type: 'flannel',

@@ -5,10 +5,11 @@ import {
   checkDelegated,
   delDelegated,
   gcDelegated,
+  previewDelegated,
   type Remade,
   statusDelegated,
 } from '../../cni/delegation.ts'
-import { CniError, ERR_CONFIG, ERR_DRIFT, ERR_TRY_AGAIN, ERR_UNAVAILABLE } from '../../cni/error.ts'
+import { CniError, ERR_DRIFT, ERR_TRY_AGAIN, ERR_UNAVAILABLE } from '../../cni/error.ts'
 import { failureOf } from '../../cni/failure.ts'
 import type { Call, Plugin, Preview } from '../../cni/plugin.ts'
 import type { Result } from '../../cni/result.ts'
@@ -19,7 +20,7 @@ import { ownerOf } from '../../kernel/owner.ts'
 import { delegateConf, delegateDrift, recordedSubnets } from '../../overlay/delegate-conf.ts'
 import { StoreError } from '../../overlay/store-error.ts'
 import { parseVxlanConf, type VxlanConf } from './conf.ts'
-import { bringUp, envOf, lookAt, mend, requireUp, type Up, withOverlayLock } from './overlay.ts'
+import { bringUp, envOf, lookAt, mend, reportPeers, requireUp, type Up, withOverlayLock } from './overlay.ts'
 import { wholePlan } from './plan.ts'
 
 /** A store that cannot be used is one to try again with. @throws CniError `code` for that */
@@ -87,7 +88,9 @@ const gc = (conf: VxlanConf, call: Call): void =>
 const requireReady = (conf: VxlanConf, call: Call): void => {
   const { node } = withKernel('', (kernel) => {
     try {
-      return lookAt(conf, kernel)
+      const look = lookAt(conf, kernel)
+      reportPeers(look.plan, kernel)
+      return look
     } catch (error) {
       const { message, details } =
         error instanceof StoreError ? new CniError(ERR_UNAVAILABLE, error.message) : failureOf(error)
@@ -99,11 +102,8 @@ const requireReady = (conf: VxlanConf, call: Call): void => {
 
 const preview = (conf: VxlanConf, call: Call): Preview => {
   const { node, plan } = withKernel('', (kernel) => storing(ERR_TRY_AGAIN, () => lookAt(conf, kernel)))
-  const delegated = delegateConf(call, envOf(node))
-  const found = call.previewOf?.(String(delegated['type']), delegated)
-  if (found === undefined)
-    throw new CniError(ERR_CONFIG, `what the delegate ${delegated['type']} would do is not known`)
-  return { plan: [...wholePlan(plan), ...found.plan], result: found.result }
+  const { plan: attachment, result } = previewDelegated(call, delegateConf(call, envOf(node)))
+  return { plan: [...wholePlan(plan), ...attachment], result }
 }
 
 export const plugin: Plugin<VxlanConf> = {

@@ -6,7 +6,6 @@ import { openLock, takeLock } from '../../cni/run-lock.ts'
 import { remove, requireNoDrift } from '../../kernel/apply.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { operationsOf } from '../../kernel/operations.ts'
-import type { Plan } from '../../kernel/plan.ts'
 import { type Outcome, resync, type Scope } from '../../kernel/reconcile.ts'
 import { LOCK_EX } from '../../native/addon.ts'
 import { dumpLinks, getLink } from '../../netlink/link.ts'
@@ -101,19 +100,18 @@ export const bringUp = (conf: VxlanConf, kernel: Kernel): Up => {
   }
 }
 
-/** What the kernel lacks of peers: told, not failed for. */
-const warnOfPeers = (peers: Plan, kernel: Kernel): void => {
+/** What could be brought up now. @throws as `bringUp`, but changes nothing */
+export const lookAt = (conf: VxlanConf, kernel: Kernel): { readonly node: OverlayNode; readonly plan: OverlayPlan } => {
+  const { node, fleet } = askStore(conf, 'look', kernel)
+  return { node, plan: planOverlay(node, fleet, conf.masquerade) }
+}
+
+/** Says on stderr what the kernel does not have of peers, when there is a device: it keeps no ADD from working. */
+export const reportPeers = ({ peers, scope }: OverlayPlan, kernel: Kernel): void => {
+  if (isDown(scope, kernel)) return
   const missing = peers.filter((fact) => operationsOf(fact).drift(fact, kernel) !== undefined)
   if (missing.length > 0)
     warn(`${missing.length} entries of peers are not in the kernel: the next ADD or podwire agent --once makes them`)
-}
-
-/** What could be brought up now. @throws as `bringUp`, but changes nothing */
-export const lookAt = (conf: VxlanConf, kernel: Kernel): { readonly node: OverlayNode; readonly plan: OverlayPlan } => {
-  const { node, fleet, isNew } = askStore(conf, 'look', kernel)
-  const plan = planOverlay(node, fleet, conf.masquerade)
-  if (!isNew) warnOfPeers(plan.peers, kernel)
-  return { node, plan }
 }
 
 /** @throws CniError 100 when the kernel does not hold what the store says, or the store has no lease of this node */
