@@ -18,11 +18,12 @@ const serve = (netns: string) => {
   const { key, cert } = pki.server('api', ['127.0.0.1'])
   const program = [process.execPath, '--import', 'tsx', `${import.meta.dirname}/serve.worker.ts`]
   const [file = '', ...argv] = inside(netns, [...program, key, cert, pki.ca, String(PEERS), `${folder}/url`])
-  const child = spawn(file, argv, { stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn(file, argv, { stdio: ['pipe', 'inherit', 'inherit'] })
   onCleanup(() => child.kill('SIGKILL'))
   if (!waitFor(() => existsSync(`${folder}/url`), 30_000)) throw new Error('no server within 30 s')
   const asked = (): readonly string[] => readFileSync(`${folder}/url.asked`, 'utf8').split('\n').filter(Boolean)
-  return { child, ca: pki.ca, asked, url: readFileSync(`${folder}/url`, 'utf8') }
+  const order = (line: string) => child.stdin?.write(`${line}\n`)
+  return { order, ca: pki.ca, asked, url: readFileSync(`${folder}/url`, 'utf8') }
 }
 
 interface Rules {
@@ -52,18 +53,26 @@ test('the agent in a pod of the manifest takes its lease, follows the nodes, and
 
   until(() => isReady(pod) && routesOf(pod).length === PEERS, 'ready, with every peer')
   expect(peersOf(pod)).toContain('0e:f1:00:00:00:02 192.0.2.2')
-  expect(readFileSync(`${pod.folder}/run/flannel/subnet.env`, 'utf8')).toContain('FLANNEL_SUBNET=10.244.255.1/24\n')
+  const subnetEnv = (): string => readFileSync(`${pod.folder}/run/flannel/subnet.env`, 'utf8')
+  expect(subnetEnv()).toContain('FLANNEL_SUBNET=10.244.255.1/24\n')
 
-  server.child.kill('SIGUSR1')
+  server.order('remove the last node')
   until(() => routesOf(pod).length === PEERS - 1, 'one peer less')
 
   const watches = (): number => server.asked().filter((line) => line.startsWith('watch nodes')).length
   const before = watches()
-  server.child.kill('SIGUSR2')
+  server.order('break connections')
   until(() => watches() > before, 'another watch')
-  server.child.kill('SIGUSR1')
+  server.order('remove the last node')
   until(() => routesOf(pod).length === PEERS - 2, 'another peer less')
   expect(server.asked().filter((line) => line.startsWith('list nodes'))).toHaveLength(2)
+
+  const patches = (): number => server.asked().filter((line) => line.startsWith('patch')).length
+  const patched = patches()
+  server.order('touch n1')
+  until(() => patches() === patched + 1, 'the annotation is put back')
+  server.order('move n1')
+  until(() => subnetEnv().includes('FLANNEL_SUBNET=10.244.254.1/24\n'), 'the lease follows the podCIDR')
 
   const rights = server.asked().map((line) => line.split(' ').slice(0, 2).join(' '))
   expect([...new Set(rights)].sort()).toEqual(granted())

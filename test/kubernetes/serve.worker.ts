@@ -1,9 +1,10 @@
 /** The server of our own, over HTTPS, as a program: `serve.worker.ts KEY CERT CA PEERS READY` has node `n1` with a podCIDR
- *  and PEERS nodes of flanneld, writes its URL to READY, and what was asked of it, a line each, to READY.asked. SIGUSR1
- *  removes the last node, SIGUSR2 breaks every connection and takes none for a second. */
+ *  and PEERS nodes of flanneld, writes its URL to READY, and what was asked of it, a line each, to READY.asked. It
+ *  does what a line on stdin says (ORDERS). */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { startApiServer } from './api-server.ts'
-import { bareNode, flannelNode } from './node-object.ts'
+import { bareNode, flannelAnnotations, flannelNode } from './node-object.ts'
 
 const [key = '', cert = '', ca = '', peers = '', ready = ''] = process.argv.slice(2)
 const server = await startApiServer({
@@ -26,9 +27,19 @@ for (let n = 2; n < Number(peers) + 2; n++) {
   const podCIDR = `10.244.${n}.0/24`
   server.nodes.put({ ...node, spec: { podCIDR, podCIDRs: [podCIDR] }, status: { images } })
 }
-process.on('SIGUSR1', () => server.nodes.remove(server.nodes.all().at(-1)?.metadata.name ?? ''))
-process.on('SIGUSR2', async () => {
-  await server.stop()
-  setTimeout(() => void server.start(), 1000)
-})
+
+const ORDERS: Readonly<Record<string, () => void>> = {
+  'remove the last node': () => server.nodes.remove(server.nodes.all().at(-1)?.metadata.name ?? ''),
+  'break connections': async () => {
+    await server.stop()
+    setTimeout(() => void server.start(), 1000)
+  },
+  'touch n1': () => {
+    server.nodes.patch('n1', { metadata: { annotations: flannelAnnotations({ 'public-ip': '203.0.113.9' }) } })
+  },
+  'move n1': () => {
+    server.nodes.patch('n1', { spec: { podCIDR: '10.244.254.0/24', podCIDRs: ['10.244.254.0/24'] } })
+  },
+}
+createInterface(process.stdin).on('line', (line) => ORDERS[line]?.())
 writeFileSync(ready, server.url)
