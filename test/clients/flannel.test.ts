@@ -1,22 +1,13 @@
 /** A node changed over in place between flannel's plugin and podwire's, with its pods running: each detaches what the other
- *  attached. The reference is the last `flannel` that Debian has: containernetworking-plugins 0.9.0, of bullseye. */
+ *  attached. The reference is the last `flannel` that Debian has. */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { cached } from '../support/cache.ts'
-import { unpackOlder } from '../support/debian.ts'
 import { snapshot } from '../support/leftovers.ts'
 import { ipJson } from '../support/netns.ts'
 import { makeNode, type NodeBed } from '../support/node.ts'
 import { binDir, callPlugin, mustCall, type PluginOutput } from '../support/plugin.ts'
 import { ping } from '../support/probe.ts'
-
-const RELEASE = 'bullseye'
-
-/** The folder of the reference's plugins. */
-const reference = (): string =>
-  `${cached(`plugins-${RELEASE}`, `the reference’s flannel, of Debian ${RELEASE}`, (draft) =>
-    unpackOlder(RELEASE, ['containernetworking-plugins'], draft),
-  )}/usr/lib/cni`
+import { olderPlugins } from './older-plugins.ts'
 
 const makeBed = (pods: number): NodeBed => {
   const bed = makeNode(pods, 'flannel')
@@ -59,7 +50,7 @@ const keptBy = (bin: string): unknown => {
 }
 
 test('both keep the same for DEL, but that the reference knew one family', () => {
-  const { ipam, ...theirs } = keptBy(reference()) as { ipam: { subnet: string } }
+  const { ipam, ...theirs } = keptBy(olderPlugins()) as { ipam: { subnet: string } }
   const { subnet, ...sameIpam } = ipam
   expect(keptBy(binDir())).toEqual({ ...theirs, ipam: { ...sameIpam, ranges: [[{ subnet }]] } })
 })
@@ -67,7 +58,7 @@ test('both keep the same for DEL, but that the reference knew one family', () =>
 /** What the reference's bridge makes otherwise than podwire's is settings (accept_dad, arp_notify), which CHECK names. */
 test('CHECK of a pod of the reference finds its lease in order, and DEL leaves nothing of it', () => {
   const bed = makeBed(1)
-  const prevResult = add(reference(), bed, 0)
+  const prevResult = add(olderPlugins(), bed, 0)
   const { json } = call(binDir(), 'CHECK', bed, 0, { prevResult })
   const { details = '' } = (json ?? {}) as { readonly details?: string }
   expect(details.split('\n').filter((line) => !line.startsWith('sysctl '))).toEqual([])
@@ -77,7 +68,7 @@ test('CHECK of a pod of the reference finds its lease in order, and DEL leaves n
 
 test('DEL of a pod of the reference needs neither its result nor its namespace, nor that the version stays', () => {
   const bed = makeBed(1)
-  add(reference(), bed, 0)
+  add(olderPlugins(), bed, 0)
   const { netns, ...rest } = callOf(bed, 0, { cniVersion: '1.1.0' })
   expect(netns).not.toBe('')
   expect(callPlugin({ bin: binDir(), verb: 'DEL', ...rest, env: { CNI_NETNS: '' } }).status).toBe(0)
@@ -89,7 +80,7 @@ test('the reference detaches a pod of podwire', () => {
   const bed = makeBed(1)
   const before = snapshot(bed.node).filter((line) => line.startsWith('nft') || line.startsWith('iptables'))
   add(binDir(), bed, 0)
-  expect(call(reference(), 'DEL', bed, 0)).toMatchObject({ status: 0, stdout: '' })
+  expect(call(olderPlugins(), 'DEL', bed, 0)).toMatchObject({ status: 0, stdout: '' })
   expect(leftIn(bed).filter((name) => !name.startsWith('.podwire/'))).toEqual([])
   const after = snapshot(bed.node).filter((line) => line.startsWith('nft') || line.startsWith('iptables'))
   expect(after.filter((line) => !before.includes(line) && line.includes('10.244.1.2'))).toEqual([])
@@ -98,15 +89,15 @@ test('the reference detaches a pod of podwire', () => {
 test('podwire’s own DEL after the reference’s is a second DEL', () => {
   const bed = makeBed(1)
   add(binDir(), bed, 0)
-  call(reference(), 'DEL', bed, 0)
+  call(olderPlugins(), 'DEL', bed, 0)
   expect(call(binDir(), 'DEL', bed, 0)).toMatchObject({ status: 0, stdout: '' })
   expect(leftIn(bed)).toEqual([])
 })
 
 test('GC collects lost pods of the reference and leaves the living their network', () => {
   const bed = makeBed(3)
-  add(reference(), bed, 0)
-  add(reference(), bed, 1)
+  add(olderPlugins(), bed, 0)
+  add(olderPlugins(), bed, 1)
   add(binDir(), bed, 2)
   const valid = [0, 2].map((pod) => ({ containerID: `c${pod}`, ifname: 'eth0' }))
   const keys = { cniVersion: '1.1.0', 'cni.dev/valid-attachments': valid }
