@@ -13,7 +13,7 @@ const FILES = {
   'error.ts': 'export class Own extends Error {}',
   'ours.ts': "import { Own } from './error.ts'\nexport const fail = () => { throw new Own() }",
   'library.ts':
-    "export { Counter } from 'prom-client'\nexport const loaded = ((globalThis as never as { loads: number }).loads += 1)",
+    "import type { Own } from './error.ts'\nexport type Kind = Own\nexport { Counter } from 'prom-client'\nexport const loaded = ((globalThis as never as { loads: number }).loads += 1)",
   'program.ts': `import { Own } from './error.ts'
 export const load = async () => {
   const [library, again, ours, pino, fs] = await Promise.all([import('./library.ts'), import('./library.ts'),

@@ -5,11 +5,12 @@ import { readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import type { Plugin } from 'esbuild'
 
-const RELATIVE_IMPORT = /(?:from|import|require\()\s*['"]\.{1,2}\//
+/** An import of a module of ours that is still there when the file runs. */
+const OWN_IMPORT = /^(?:import|export)(?! type\b)[^'"]*['"]\.{1,2}\/|\b(?:import|require)\(\s*['"]\.{1,2}\//m
 
 /** A module of our own is a part when all it brings in are libraries: with more of ours in it there would be two of each
  *  module, and an error of one would be no instance of the other's class. */
-const bringsInLibrariesAlone = (file: string): boolean => !RELATIVE_IMPORT.test(readFileSync(file, 'utf8'))
+const bringsInLibrariesAlone = (file: string): boolean => !OWN_IMPORT.test(readFileSync(file, 'utf8'))
 
 /** Leaves parts out of the bundle that imports them; `found` is told what each is: a package, or a module as
  *  `./agent/x.ts`, below `root`. */
