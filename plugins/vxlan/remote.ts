@@ -1,4 +1,5 @@
 /** The stores `etcd` and `kubernetes`: asked by `podwire node lease`, a process of this same executable. */
+import { readFileSync } from 'node:fs'
 import { DecodeError } from '../../addr/error.ts'
 import { CniError, ERR_IO } from '../../cni/error.ts'
 import { homeFolder } from '../../native/addon.ts'
@@ -16,7 +17,11 @@ type RemoteStore = Exclude<StoreConf, { readonly type: 'file' }>
 /** `etcdEndpoints` as the agent's option: `etcd-endpoints`. */
 const optionKey = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
+/** What kubelet calls its node when nothing else is said, so that one configuration does for all nodes. */
+const nodeName = (): string => readFileSync('/proc/sys/kernel/hostname', 'utf8').trim().toLowerCase()
+
 const optionsOf = ({ type, options }: RemoteStore, { ways }: VxlanConf): LeaseRequest['options'] => ({
+  ...(type === 'kubernetes' ? { 'kube-node-name': nodeName() } : {}),
   ...Object.fromEntries(Object.entries(options).map(([key, value]) => [optionKey(key), value])),
   ...{ store: type, iface: ways.ifaces, 'iface-regex': ways.ifaceRegexes },
   ...{ 'iface-can-reach': ways.ifaceCanReach ?? '', 'public-ip': ways.publicIP ?? '' },

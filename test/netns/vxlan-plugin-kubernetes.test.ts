@@ -2,6 +2,7 @@
  *  annotated theirs. */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
 import { makePki } from '../kubernetes/pki.ts'
 import { makeFolder, onCleanup } from '../support/cleanup.ts'
@@ -49,8 +50,12 @@ test('pods get addresses of the node’s podCIDR, and the node every peer of fla
     ...Array.from({ length: PEERS }, (_, i) => `10.244.${i + 2}.0/24`),
   ])
   expect(node.call('STATUS', undefined, { store })).toMatchObject({ status: 0, stderr: '' })
-  const unknown = { ...store, kubeNodeName: 'nobody' }
-  expect(node.call('ADD', node.pod(), { store: unknown }).json).toMatchObject({
-    ...{ code: 11, msg: expect.stringContaining('nobody') },
-  })
+  const { kubeNodeName, ...unnamed } = store
+  for (const [other, name] of [
+    [{ ...store, kubeNodeName: 'nobody' }, 'nobody'],
+    [unnamed, hostname().toLowerCase()],
+  ] as const)
+    expect([kubeNodeName, node.call('ADD', node.pod(), { store: other }).json]).toMatchObject([
+      ...['n1', { code: 11, msg: expect.stringContaining(`"${name}"`) }],
+    ])
 }, 120_000)
