@@ -74,11 +74,11 @@ const UNTOUCHED = [1, 2, 4, 6, 7]
 const OF_DELEGATE: readonly unknown[] = ['delegate', 'ipam', 'runtimeConfig', 'args']
 const DELEGATING: readonly string[] = ['flannel', 'vxlan']
 
-/** DEL and GC clean up what is their own, also when the delegate's part of the configuration is refused; ADD that has its
- *  attachment made by a delegate takes back what it did. */
+/** DEL and GC clean up what is their own, also when the delegate's part of the configuration is refused, and GC goes on past
+ *  a store that says otherwise; ADD that has its attachment made by a delegate takes back what it did. */
 const mayTouch = ({ base, verb, path }: Case): boolean =>
   ((verb === 'GC' || verb === 'DEL') && path[0] === 'ipam') ||
-  (DELEGATING.includes(base.plugin) && OF_DELEGATE.includes(path[0]))
+  (DELEGATING.includes(base.plugin) && (verb === 'GC' || OF_DELEGATE.includes(path[0])))
 
 const tryCase = (ground: Ground, validate: Validator | undefined, one: Case): readonly Violation[] => {
   const { base, verb, path, value } = one
