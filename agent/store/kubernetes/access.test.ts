@@ -188,7 +188,8 @@ test.for<[string, Partial<KubernetesStoreOptions>, string]>([
 test.for([
   ['without a current context', '{"clusters":[],"users":[],"contexts":[]}', 'names no current context with a cluster'],
   ['that is not YAML', '{"clusters":', 'cannot be used'],
-  ['that is empty', '', 'cannot be used'],
+  ['that is empty', '', 'cannot be used: it holds no object'],
+  ['that is something else', 'hello', 'cannot be used: it holds no object'],
 ])('a kubeconfig %s', async ([, text = '', words = '']) => {
   writeFileSync(`${folder}/kubeconfig`, text)
   const error = await failureOf(storeWith({ kubeconfigFile: `${folder}/kubeconfig` }))

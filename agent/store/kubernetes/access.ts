@@ -34,26 +34,35 @@ const library = (): Promise<Library> => import('./client-library.ts')
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** `tokenFile` of the current user, which the library does not read; it precedes `token` (client-go rest.Config). */
-const tokenFileIn = (path: string, user: string, { loadYaml }: Library): string | undefined => {
-  const config = loadYaml(readFileSync(path, 'utf8')) as { users?: { name: string; user?: { tokenFile?: string } }[] }
-  const file = config.users?.find(({ name }) => name === user)?.user?.tokenFile
-  return file === undefined || file === '' ? undefined : resolve(dirname(path), file)
-}
-
 interface Source {
   readonly config: KubeConfig
   readonly tokenFile?: string | undefined
 }
 
+interface KubeconfigText {
+  readonly users?: readonly { readonly name: string; readonly user?: { readonly tokenFile?: string } }[]
+}
+
+const parsed = (path: string, { loadYaml }: Library): KubeconfigText => {
+  const text = loadYaml(readFileSync(path, 'utf8'))
+  if (typeof text !== 'object' || text === null) throw new Error('it holds no object')
+  return text
+}
+
+/** `tokenFile` of a user, which the library does not read; it precedes `token` (client-go rest.Config). */
+const tokenFileOf = (path: string, { users = [] }: KubeconfigText, user: string | undefined): string | undefined => {
+  const file = users.find(({ name }) => name === user)?.user?.tokenFile
+  return file === undefined || file === '' ? undefined : resolve(dirname(path), file)
+}
+
 const fromFile = (path: string, loaded: Library): Source => {
   const config = new loaded.KubeConfig()
   try {
+    const text = parsed(path, loaded)
     config.loadFromFile(path)
-    const user = config.getCurrentUser()
-    return { config, tokenFile: user === null ? undefined : tokenFileIn(path, user.name, loaded) }
+    return { config, tokenFile: tokenFileOf(path, text, config.getCurrentUser()?.name) }
   } catch (error) {
-    throw new StoreError(`the kubeconfig ${path} cannot be used: ${wordsOf(error)}`)
+    throw new StoreError(`the kubeconfig ${path} cannot be used: ${wordsOf(error)}`, { cause: error })
   }
 }
 
