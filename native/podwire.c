@@ -87,6 +87,24 @@ static void free_data(napi_env env, void *data, void *hint) {
   free(data);
 }
 
+/* `size` bytes that begin with the `used` of `before`, or, without it, of `first`. */
+static char *grown(char *before, const char *first, size_t used, size_t size) {
+  char *larger = realloc(before, size);
+  if (before == NULL) memcpy(larger, first, used);
+  return larger;
+}
+
+/* A copy that the engine owns. What it does not own it counts by the length that is used, not by what was allocated, and
+ * collects too late: 7 GB in a process that sent a few hundred thousand small requests. */
+static napi_value bytes_of(napi_env env, const char *bytes, size_t length) {
+  napi_value buffer, result;
+  void *copy = NULL;
+  napi_create_arraybuffer(env, length, &copy, &buffer);
+  if (length > 0) memcpy(copy, bytes, length);
+  napi_create_typedarray(env, napi_uint8_array, length, buffer, 0, &result);
+  return result;
+}
+
 /* netlinkTransact(fd, request) -> Uint8Array: sends the messages and returns all that the kernel has to say. A request's
  * answers are queued when sendmsg returns, and each part of a dump when the part before it has been read, so reading
  * until there is nothing more is complete. */
@@ -100,22 +118,23 @@ static napi_value netlink_transact(napi_env env, napi_callback_info info) {
   while (length > 0 && send(fd, request, length, 0) < 0)
     if (errno != EINTR) return fail(env, "send");
 
-  char *answer = malloc(RECEIVE_SIZE);
+  char first[RECEIVE_SIZE], *answer = first;
   size_t used = 0, room = RECEIVE_SIZE;
   for (;;) {
-    if (room - used < RECEIVE_SIZE / 2) answer = realloc(answer, room *= 2);
+    if (room - used < RECEIVE_SIZE / 2) answer = grown(answer == first ? NULL : answer, first, used, room *= 2);
     const ssize_t got = recv(fd, answer + used, room - used, MSG_DONTWAIT);
     if (got > 0) used += (size_t)got;
     else if (got < 0 && errno == EINTR) continue;
     else if (got == 0 || errno == EAGAIN) break;
     else {
       const int error = errno;
-      free(answer);
+      if (answer != first) free(answer);
       errno = error;
       return fail(env, "recv");
     }
   }
-  napi_create_external_arraybuffer(env, answer, used, free_data, NULL, &buffer);
+  if (answer == first) return bytes_of(env, first, used);
+  napi_create_external_arraybuffer(env, realloc(answer, used), used, free_data, NULL, &buffer);
   napi_create_typedarray(env, napi_uint8_array, used, buffer, 0, &result);
   return result;
 }
