@@ -28,7 +28,7 @@ suite() {
 if stage set-up sh bin/setup.sh test && stage build npm run --silent build; then
   stage types npx tsc -p .
   stage lint npx biome check .
-  suite tests npx vitest run
+  suite tests sh bin/aside.sh npx vitest run
 fi
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
