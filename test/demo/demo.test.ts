@@ -93,7 +93,7 @@ describe('the demo', () => {
     await until(demo, `✓ ${text}`)
     demo.child.kill(signal)
     expect(await demo.ended).toBe(status)
-    expect(demo.output()).not.toContain('WHAT ')
+    expect(demo.output()).not.toContain('EVENT ')
     expect(waitFor(() => demoProcesses().length === 0)).toBe(true)
     expect(host()).toEqual(before)
   })
