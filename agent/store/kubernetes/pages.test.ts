@@ -1,50 +1,17 @@
 /** Listing all Nodes, page by page. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type ApiServer, startApiServer } from '../../../test/kubernetes/api-server.ts'
-import { flannelNode } from '../../../test/kubernetes/node-object.ts'
-import { eventually, startWatching, type Watching } from '../../../test/kubernetes/watching.ts'
-import { openKubernetesStore } from '../kubernetes.ts'
-import type { LeaseStore } from '../store.ts'
+import { expect, test } from 'vitest'
+import { useServer } from '../../../test/kubernetes/server.bed.ts'
+import { eventually } from '../../../test/kubernetes/watching.ts'
 
-let server: ApiServer
-let watching: Watching | undefined
-beforeEach(async () => {
-  server = await startApiServer()
-})
-afterEach(async () => {
-  await watching?.stop()
-  await server.stop()
-})
-
-const storeWith = (silence = 60_000): LeaseStore =>
-  openKubernetesStore({
-    kubeconfigFile: '',
-    kubeApiUrl: server.url,
-    kubeAnnotationPrefix: 'flannel.alpha.coreos.com',
-    kubeNodeName: 'node-1',
-    netConfigPath: '',
-    setNodeNetworkUnavailable: false,
-    env: {},
-    silence,
-  })
-
-const watch = (store = storeWith()): Watching => {
-  watching = startWatching(store)
-  return watching
-}
-
-const asked = (right: string) => server.asked.filter((one) => one.right === right)
-const putNodes = (count: number): void => {
-  for (let n = 1; n <= count; n++) server.nodes.put(flannelNode(n))
-}
+const { server, watch, asked, putNodes } = useServer()
 
 test('nodes are listed page by page', async () => {
   putNodes(250)
   const { until, events } = watch()
   await eventually(() => events.length > 0, 'all')
   await until(
-    `all ${server.nodes
-      .all()
+    `all ${server()
+      .nodes.all()
       .map(({ metadata }) => metadata.name)
       .join(' ')}`,
   )
@@ -57,8 +24,8 @@ test('nodes are listed page by page', async () => {
 
 test('a list whose continuation expires is begun anew', async () => {
   putNodes(150)
-  server.conduct.before = (line) => {
-    if (line.includes('continue') && asked('list nodes').length === 2) server.nodes.compact()
+  server().conduct.before = (line) => {
+    if (line.includes('continue') && asked('list nodes').length === 2) server().nodes.compact()
   }
   const { events } = watch()
   await eventually(() => events.length > 0, 'all')
@@ -68,7 +35,7 @@ test('a list whose continuation expires is begun anew', async () => {
 
 test('a list that never comes to its end is an error', async () => {
   putNodes(150)
-  server.conduct.before = (line) => (line.includes('continue') ? server.nodes.compact() : undefined)
+  server().conduct.before = (line) => (line.includes('continue') ? server().nodes.compact() : undefined)
   const { outcome } = watch()
   await eventually(() => outcome() !== undefined, 'the end')
   expect(outcome()).toMatchObject({ name: 'StoreError', message: expect.stringContaining('forgets the list of nodes') })
