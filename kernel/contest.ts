@@ -8,12 +8,13 @@ import { EINVAL, NetlinkError } from '../netlink/error.ts'
 import { getLinkAt } from '../netlink/link.ts'
 import {
   delRoute,
-  dumpBlackholes,
-  dumpRoutes,
+  dumpAnyRoutes,
   type LinkRoute,
   priorityOf,
   type RouteSpec,
   RT_TABLE_MAIN,
+  RTN_BLACKHOLE,
+  RTN_UNICAST,
   RTPROT_BOOT,
   RTPROT_PODWIRE,
   replaceRoute,
@@ -36,6 +37,10 @@ export interface Contest {
 export const givesWay = ({ protocol }: { readonly protocol: number }): boolean =>
   protocol === RTPROT_BOOT || protocol === RTPROT_PODWIRE
 
+/** Neither flanneld nor podwire makes routes of another type. */
+const isForeign = (holder: LinkRoute): boolean =>
+  !givesWay(holder) || (holder.type !== RTN_UNICAST && holder.type !== RTN_BLACKHOLE)
+
 /** What the kernel has at most one route for (IPv4 without append). Its destination is as it is written. */
 export const slotOf = (route: RouteSpec): string => `${route.dst} ${route.table ?? RT_TABLE_MAIN} ${priorityOf(route)}`
 
@@ -51,11 +56,15 @@ const PROTOCOLS: Readonly<Record<number, string>> = {
   188: 'ospf',
 }
 
+/** Types whose routes have no way: linux/rtnetlink.h RTN_*. */
+const WAYLESS: Readonly<Record<number, string>> = { 6: 'blackhole', 7: 'unreachable', 8: 'prohibit', 9: 'throw' }
+
 const renderHolder = (ns: Ns, found: LinkRoute, kernel: Kernel): string => {
-  const way = found.blackhole ? '' : ` dev ${getLinkAt(kernel.route(ns), found.index)?.name ?? found.index}`
+  const type = WAYLESS[found.type]
+  const way = type === undefined ? ` dev ${getLinkAt(kernel.route(ns), found.index)?.name ?? found.index}` : ''
   const via = found.via === undefined ? '' : ` via ${found.via}`
   const metric = found.priority === 0 ? '' : ` metric ${found.priority}`
-  return `${found.blackhole ? 'blackhole ' : ''}${found.dst}${via}${way} proto ${PROTOCOLS[found.protocol] ?? found.protocol}${metric}`
+  return `${type === undefined ? '' : `${type} `}${found.dst}${via}${way} proto ${PROTOCOLS[found.protocol] ?? found.protocol}${metric}`
 }
 
 const heldBy = (ns: Ns, { write, refusal }: Contest, holder: LinkRoute, kernel: Kernel): CniError => {
@@ -92,7 +101,7 @@ const takeOver = (
 
 const settleOne = (ns: Ns, contest: Contest, holders: readonly LinkRoute[], kernel: Kernel, log: Log): void => {
   const { write } = contest
-  const foreign = holders.find((holder) => !givesWay(holder))
+  const foreign = holders.find(isForeign)
   const error = foreign === undefined ? takeOver(ns, contest, holders, kernel) : heldBy(ns, contest, foreign, kernel)
   if (error === undefined) log.changed(() => renderWrite({ ...write, verb: 'replace' }), write.why)
   else log.failed(write.fact, error)
@@ -117,7 +126,7 @@ export const settleContests = (ns: Ns, contests: readonly Contest[], kernel: Ker
 
 const routesBySlot = (family: Family, socket: NetlinkSocket): ReadonlyMap<string, readonly LinkRoute[]> => {
   const slots = new Map<string, LinkRoute[]>()
-  for (const route of [...dumpRoutes(socket, family), ...dumpBlackholes(socket, family)]) {
+  for (const route of dumpAnyRoutes(socket, family)) {
     const slot = slots.get(slotOf(route))
     if (slot === undefined) slots.set(slotOf(route), [route])
     else slot.push(route)

@@ -207,11 +207,12 @@ export const getRoutes = (family: Family, { index, type = 0 }: RouteFilter): Mes
   attrs: index === undefined ? [] : [[RTA_OIF, index]],
 })
 
+/** Every route of a family in the socket's namespace, of whichever type, in every table. @throws NetlinkError */
+export const dumpAnyRoutes = (socket: NetlinkSocket, family: Family, filter: RouteFilter = {}): LinkRoute[] =>
+  socket.request('ip route show', getRoutes(family, filter)).flatMap(({ body }) => decodeRoutes(body))
+
 const dumpType = (socket: NetlinkSocket, family: Family, type: number, filter: RouteFilter): LinkRoute[] =>
-  socket
-    .request('ip route show', getRoutes(family, filter))
-    .flatMap(({ body }) => decodeRoutes(body))
-    .filter((route) => route.type === type)
+  dumpAnyRoutes(socket, family, filter).filter((route) => route.type === type)
 
 /** Every unicast route of a family in the socket's namespace. @throws NetlinkError */
 export const dumpRoutes = (socket: NetlinkSocket, family: Family): LinkRoute[] =>

@@ -206,12 +206,20 @@ test("transit() leaves somebody else's route alone when a peer's changes", () =>
   expect(held(node)).toEqual(before)
 })
 
-test('a blackhole of somebody else that holds the destination is named', () => {
+test.for([
+  'blackhole 10.244.1.0/24 proto static',
+  'unreachable 10.244.1.0/24 proto static',
+  'unreachable 10.244.1.0/24 proto boot',
+  'prohibit fd00:244:0:1::/64 proto static metric 1024',
+  'throw 10.244.1.0/24 proto bird',
+])('a route of somebody else that drops what it is for is named, and stays: %s', (holder) => {
   const node = makeReconcileBed()
-  shellIn(node, 'ip route add blackhole 10.244.1.0/24 proto static')
-  expect(failuresOf(resyncIn(node, planOf(peer(1))))).toEqual([
-    'CniError: the way to 10.244.1.0/24 is held by another route: blackhole 10.244.1.0/24 proto static',
-  ])
+  shellIn(node, `ip route add ${holder}`)
+  const [, dst = ''] = holder.split(' ')
+  const failure = `CniError: the way to ${dst} is held by another route: ${holder}`
+  expect(failuresOf(resyncIn(node, planOf(peer(1))))).toEqual([failure])
+  expect(failuresOf(resyncIn(node, planOf(peer(1))))).toEqual([failure])
+  shellIn(node, `ip route del ${holder}`)
 })
 
 test('a route to the same destination with another metric stays beside ours', () => {
