@@ -2,6 +2,7 @@
 import type { Cidr } from '../addr/cidr.ts'
 import type { Ip } from '../addr/ip.ts'
 import type { BackendData, Lease } from './lease.ts'
+import { encodeLease } from './lease-value.ts'
 
 export interface Claim {
   readonly publicIP?: Ip
@@ -25,3 +26,8 @@ export const isOwn = (lease: Lease, claim: Claim): boolean =>
   claim.publicIP === undefined
     ? claim.publicIPv6 !== undefined && lease.publicIPv6 === claim.publicIPv6
     : lease.publicIP === claim.publicIP
+
+/** Whether `stored`, found where this node holds `lease`, is still its own: it names the address that the node has now, or
+ *  says what the node wrote, whose address may be another one since. */
+export const isStillOwn = (stored: Lease, { lease }: OwnLease, claim: Claim): boolean =>
+  isOwn(stored, claim) || encodeLease(stored) === encodeLease(lease)

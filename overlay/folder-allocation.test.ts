@@ -117,6 +117,11 @@ describe('renewInFolder()', () => {
     })
   })
 
+  test('keeps the subnet of a node whose address is another one now', () => {
+    expect(renew(acquire(1), claimOf(2), NOW)).toMatchObject({ lease: { key: KEY, publicIP: '192.0.2.2' } })
+    expect(fileOf()).toMatchObject({ PublicIP: '192.0.2.2' })
+  })
+
   test('revives one whose time has passed and that nobody has taken', () => {
     expect(renew(acquire(1), claimOf(1), NOW + 30 * HOUR)).toMatchObject({ expires: NOW + 54 * HOUR })
   })

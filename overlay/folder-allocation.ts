@@ -13,7 +13,7 @@ import {
   RACE_RETRIES,
   type Update,
 } from './allocation.ts'
-import { type Claim, isOwn, type OwnLease } from './claim.ts'
+import { type Claim, isOwn, isStillOwn, type OwnLease } from './claim.ts'
 import { isDraft, removeFile } from './folder-file.ts'
 import { withFolderLock } from './folder-lock.ts'
 import type { Lease } from './lease.ts'
@@ -106,7 +106,7 @@ const heldIn = (folder: string, own: OwnLease, claim: Claim): OwnLease => {
   const path = quote(leasePath(folder, own.lease.key))
   if (entry === undefined) throw new LeaseLost(`the own lease ${path} has been removed`)
   if (entry.kind === 'invalid') throw new LeaseLost(`the own lease is one no more: ${entry.why}`)
-  if (isOwn(entry.lease, claim)) return entry
+  if (isStillOwn(entry.lease, own, claim)) return entry
   const holder = entry.lease.publicIP ?? entry.lease.publicIPv6 ?? 'nobody'
   throw new LeaseLost(`the own lease ${path} is now that of ${holder}`)
 }

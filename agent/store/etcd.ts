@@ -1,7 +1,7 @@
 /** Leases in etcd v3 with flannel's keys, values, terms and compare-and-swap, so that nodes with flanneld and nodes with
  *  podwire are one network. flannel pkg/subnet/etcd. */
 import { leaseOf, lostRaces, RACE_RETRIES } from '../../overlay/allocation.ts'
-import { type Claim, isOwn, type OwnLease } from '../../overlay/claim.ts'
+import { type Claim, isStillOwn, type OwnLease } from '../../overlay/claim.ts'
 import { acquireLease } from './allocation.ts'
 import { openClient } from './etcd/client.ts'
 import type { Keepalive } from './etcd/connection.ts'
@@ -29,12 +29,13 @@ const KEEPALIVE: Keepalive = { time: 10_000, timeout: 5000 }
 const PATIENCE = 5000
 
 /** The own lease as it is now. @throws LeaseLost when it is gone or another's */
-const ownIn = async (table: EtcdTable, { lease }: OwnLease, claim: Claim): Promise<HeldKey> => {
+const ownIn = async (table: EtcdTable, own: OwnLease, claim: Claim): Promise<HeldKey> => {
+  const { lease } = own
   const found = await table.read(lease.key)
   if (found === undefined)
     throw new LeaseLost(`the own lease ${lease.key} is not in etcd any more: it ended or was removed`)
   if (found.kind === 'invalid') throw new LeaseLost(`the own lease is one no more: ${found.why}`)
-  if (isOwn(found.lease, claim)) return heldOf(found.lease, found.kv)
+  if (isStillOwn(found.lease, own, claim)) return heldOf(found.lease, found.kv)
   const holder = found.lease.publicIP ?? found.lease.publicIPv6 ?? 'nobody'
   throw new LeaseLost(`the own lease ${lease.key} is now that of ${holder}`)
 }

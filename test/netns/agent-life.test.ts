@@ -53,8 +53,10 @@ describe('one node', () => {
     shellIn(node, 'ip link set eth0 mtu 1400')
     expect(waitFor(() => subnetEnv(agent)['FLANNEL_MTU'] === '1350')).toBe(true)
     expect(ipJson(node, 'link', 'show', 'flannel.1')[0]).toMatchObject({ mtu: 1350 })
+    const { lease } = statusOf(agent)
     shellIn(node, 'ip addr del 192.0.2.1/24 dev eth0; ip addr add 192.0.2.99/24 dev eth0')
     untilReady(agent, (status) => status.lease?.publicIP === '192.0.2.99')
+    expect(statusOf(agent).lease?.key).toBe(lease?.key)
     expect(textOf(node, 'ip', '-d', 'link', 'show', 'flannel.1')).toContain('local 192.0.2.99')
   })
 

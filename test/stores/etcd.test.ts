@@ -217,6 +217,15 @@ describe('renew()', () => {
     expect(termOf(own.lease.key)).not.toBe(before)
   })
 
+  test('keeps the subnet of a node whose address is another one now', async () => {
+    const own = await acquire()
+    const claim: Claim = { ...CLAIM, publicIP: parseIp('192.168.64.77') }
+    expect(await store.renew(own, claim, signal)).toMatchObject({
+      lease: { key: own.lease.key, publicIP: '192.168.64.77' },
+    })
+    expect(keys()).toHaveLength(1)
+  })
+
   test.for<[name: string, spoil: (key: string) => unknown, why: string]>([
     ['its etcd lease is revoked', (key) => etcd.control('lease', 'revoke', termOf(key)), 'not in etcd any more'],
     ['it is removed', (key) => etcd.control('del', `${SUBNETS}/${key}`), 'not in etcd any more'],
