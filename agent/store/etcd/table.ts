@@ -63,16 +63,30 @@ export const openTable = (client: EtcdClient, keys: Keys, signal: AbortSignal): 
     return succeeded
   }
 
-  /** Puts under a new etcd lease, which is given back when nothing was written. */
+  /** Whether the key is under `term` now. A write that was not answered is sent to the next endpoint, which then refuses it
+   *  for the very state it made: what etcd says of a write is not whether it was made. */
+  const isUnder = async (lease: Lease, { id }: Term): Promise<boolean> => {
+    const { kvs } = await client.call(RANGE, { key: pathOf(lease) }, `read "${pathOf(lease)}"`, signal)
+    return kvs[0]?.lease === id
+  }
+
+  /** Puts under a new etcd lease, which is given back when nothing was written: with it goes what is under it. One of which
+   *  that cannot be known is left to its end. */
   const putForTerm = async (compare: Parameters<typeof put>[0], lease: Lease): Promise<OwnLease | undefined> => {
     const term = await grant()
-    const isWritten = await put(compare, lease, term.id).catch(async (error: unknown) => {
-      await revoke(term).catch(() => undefined)
+    const own = { lease, expires: term.expires }
+    const isMade = async (): Promise<boolean> => {
+      if (await isUnder(lease, term)) return true
+      await revoke(term)
+      return false
+    }
+    try {
+      if (await put(compare, lease, term.id)) return own
+    } catch (error) {
+      if (await isMade().catch(() => false)) return own
       throw error
-    })
-    if (isWritten) return { lease, expires: term.expires }
-    await revoke(term)
-    return undefined
+    }
+    return (await isMade()) ? own : undefined
   }
 
   const found = async () => {
