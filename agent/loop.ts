@@ -90,6 +90,7 @@ export const openLoop = (parts: LoopParts): Loop => {
     const before = know.own
     know.own = { own, conf }
     beginWatch()
+    if (own.expires !== before?.own.expires) recollection.writeLater()
     if (before?.conf === conf && isSameLease(before.own.lease, own.lease)) return
     const { key, publicIP, publicIPv6 } = own.lease
     log.info({ key, publicIP, publicIPv6, expires: own.expires && new Date(own.expires) }, 'this node has a lease')

@@ -2,6 +2,7 @@
  *  changes, and what it remembers. */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readMemory } from '../../agent/memory.ts'
 import type { AgentStatus } from '../../agent/status.ts'
 import { type Agent, untilReady } from '../support/agent.ts'
 import { ipJson, runIn, shellIn } from '../support/netns.ts'
@@ -68,6 +69,20 @@ describe('one node', () => {
     writeNetConf(bed.store, { ...CONF, Backend: { Type: 'host-gw' } })
     statusOf(bed.up(0))
     expect(linkNames(node).filter((name) => name.startsWith('flannel'))).toEqual([])
+  })
+
+  test('the term of a lease that was renewed is remembered', () => {
+    const agent = bed.up(0)
+    const file = `${bed.store}/subnets/${statusOf(agent).lease?.key}.json`
+    const stored = (): { readonly Expiration: string } => JSON.parse(readFileSync(file, 'utf8'))
+    const isRemembered = (): boolean =>
+      readMemory(`${agent.folder}/state`)?.own.expires === Date.parse(stored().Expiration)
+    expect(waitFor(isRemembered)).toBe(true)
+    const first = stored().Expiration
+    writeFileSync(`${file}.tmp`, JSON.stringify({ ...stored(), BackendData: { VNI: 1, VtepMAC: '02:00:00:00:00:55' } }))
+    renameSync(`${file}.tmp`, file)
+    expect(waitFor(() => stored().Expiration !== first)).toBe(true)
+    expect(waitFor(isRemembered)).toBe(true)
   })
 
   test('a node that boots while its store is away works by what it remembers', () => {
