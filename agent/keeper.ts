@@ -1,9 +1,12 @@
 /** Keeps the kernel as planned: peers come and go by what changes for them alone; everything else by a pass over the whole. */
+import type { Cidr } from '../addr/cidr.ts'
 import { identityOf } from '../kernel/identity.ts'
 import type { Plan } from '../kernel/plan.ts'
 import type { Outcome, Scope } from '../kernel/reconcile.ts'
 import { type Admission, type AdmissionChange, makeAdmission } from '../overlay/admission.ts'
+import { networksOf } from '../overlay/families.ts'
 import type { Lease } from '../overlay/lease.ts'
+import { parseNetConf } from '../overlay/net-conf.ts'
 import type { OverlayNode } from '../overlay/planner.ts'
 import { plannerOf } from '../overlay/planners.ts'
 import { basePlan } from './base-plan.ts'
@@ -35,7 +38,7 @@ export interface KeeperParts {
   readonly leases: Leases
   readonly reach: Pick<Reach, 'set' | 'remove' | 'facts'>
   /** What an earlier agent had: links of its overlay, peers it believed. */
-  readonly earlier: Pick<Memory, 'devices' | 'peers'> | undefined
+  readonly earlier: Pick<Memory, 'devices' | 'peers' | 'netConf'> | undefined
 }
 
 /** Nothing is ours: what is there and not planned stays. */
@@ -50,6 +53,15 @@ const merge = (a: Scope, b: Scope): Scope => ({
   carriers: union(a.carriers, b.carriers),
   networks: union(a.networks, b.networks),
 })
+
+/** Of an earlier configuration; none of one that is not understood any more. */
+const networksIn = (text: string | undefined): readonly Cidr[] => {
+  try {
+    return text === undefined ? [] : networksOf(parseNetConf(text))
+  } catch {
+    return []
+  }
+}
 
 const change = (admission: Admission, event: LeaseEvent): AdmissionChange => {
   switch (event.kind) {
@@ -68,7 +80,7 @@ export const openKeeper = ({ options, log, reconciler, leases, reach, earlier }:
   let current: { readonly desired: Desired; readonly admission: Admission; readonly text: string } | undefined
   const dirty = new Map<string, Lease | undefined>()
   /** What an earlier plan had that this one does not: looked at until a pass went well. */
-  let left: Scope = { ...NOTHING, devices: earlier?.devices ?? [] }
+  let left: Scope = { ...NOTHING, devices: earlier?.devices ?? [], networks: networksIn(earlier?.netConf) }
 
   const refusals = openRefusals(log)
 

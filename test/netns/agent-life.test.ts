@@ -71,6 +71,26 @@ describe('one node', () => {
     expect(linkNames(node).filter((name) => name.startsWith('flannel'))).toEqual([])
   })
 
+  test.each([
+    ['vxlan', { Type: 'vxlan' }, { VNI: 1, VtepMAC: '02:00:00:00:00:98' }],
+    ['host-gw', { Type: 'host-gw' }, undefined],
+  ])('another network of %s that came while no agent ran: of the old one nothing is left', (_, Backend, data) => {
+    writeNetConf(bed.store, { ...CONF, Backend })
+    writeFileSync(
+      `${bed.store}/subnets/10.244.99.0-24.json`,
+      JSON.stringify({ PublicIP: '192.0.2.98', BackendType: Backend.Type, BackendData: data }),
+    )
+    const agent = bed.up(0, '--ip-blackhole-route')
+    untilReady(agent, ({ peers }) => peers.length === 1)
+    const held = (): string => textOf(node, 'sh', '-c', 'ip addr; ip route; ip neigh')
+    expect(held()).toContain('10.244.99.0/24 via')
+    agent.end()
+    writeNetConf(bed.store, { Network: '10.9.0.0/16', Backend })
+    statusOf(bed.up(0, '--ip-blackhole-route'))
+    expect(held()).not.toContain('10.244.')
+    expect(held()).toContain('blackhole 10.9.')
+  })
+
   test('the term of a lease that was renewed is remembered', () => {
     const agent = bed.up(0)
     const file = `${bed.store}/subnets/${statusOf(agent).lease?.key}.json`
