@@ -17,7 +17,7 @@ import type { Options } from './options.ts'
 import { isOwnTouched, isSameLease, wantedOf } from './own-lease.ts'
 import type { Reach } from './reach.ts'
 import { announceReady } from './ready-task.ts'
-import { openRecollection, recall } from './recollection.ts'
+import { openRecall, openRecollection } from './recollection.ts'
 import type { Reconciler } from './reconciler.ts'
 import { openRetry, type Retry, type Trouble } from './retry.ts'
 import type { LeaseEvent, LeaseStore } from './store/store.ts'
@@ -66,6 +66,7 @@ export const openLoop = (parts: LoopParts): Loop => {
 
   const surroundings = openSurroundings({ know, options, kernel, log, lastLease: memory?.own.lease })
   const recollection = openRecollection({ know, leases, keeper, options, log })
+  const recall = openRecall({ know, leases, options, log, memory, surroundings })
   const turns = openTurns({
     ...parts,
     surroundings,
@@ -115,7 +116,7 @@ export const openLoop = (parts: LoopParts): Loop => {
       else {
         know.troubles.set(what, trouble)
         metrics.storeFailed()
-        if (recall({ know, leases, options, log, memory, surroundings })) turns.passNow()
+        if (recall()) turns.passNow()
       }
     }
     return openRetry({ what, log, once, onTrouble })

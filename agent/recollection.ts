@@ -82,15 +82,27 @@ export interface RecallParts {
 const isOver = ({ expires }: OwnLease): boolean => expires !== undefined && expires < Date.now()
 
 /** The store is away and nothing has been programmed yet: what an earlier agent knew of the same store is better than
- *  nothing, as long as the lease lasts. Returns whether there is something to work with now. */
-export const recall = ({ know, leases, options, log, memory, surroundings }: RecallParts): boolean => {
-  if (know.isRemembering || leases.isKnown()) return false
-  if (memory === undefined || memory.store !== storeName(options) || isOver(memory.own)) return false
-  know.isRemembering = true
-  leases.remember(memory.peers)
-  if (know.netConf === undefined) surroundings.adopt(memory.netConf)
-  if (know.own === undefined && know.netConf?.text === memory.netConf)
-    know.own = { own: memory.own, conf: know.netConf.conf }
-  log.warn({ peers: memory.peers.length }, 'the store is away: this node works by what it knew before')
-  return true
+ *  nothing, as long as the lease lasts. One that is of no use here any more ends nothing: it is as if there were none.
+ *  Returns whether there is something to work with now. */
+export const openRecall = ({ know, leases, options, log, memory, surroundings }: RecallParts): (() => boolean) => {
+  let left = memory
+  const work = ({ netConf, own, peers }: Memory): void => {
+    if (know.netConf === undefined) surroundings.adopt(netConf)
+    know.isRemembering = true
+    leases.remember(peers)
+    if (know.own === undefined && know.netConf?.text === netConf) know.own = { own, conf: know.netConf.conf }
+    log.warn({ peers: peers.length }, 'the store is away: this node works by what it knew before')
+  }
+  return () => {
+    const found = left
+    if (leases.isKnown() || found === undefined || found.store !== storeName(options) || isOver(found.own)) return false
+    left = undefined
+    try {
+      work(found)
+    } catch (error) {
+      log.warn({ error: wordsOf(error) }, 'the store is away, and what this node knew before does not do')
+      return false
+    }
+    return true
+  }
 }
