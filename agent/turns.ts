@@ -63,9 +63,9 @@ export const openTurns = (parts: TurnParts): Turns => {
 
   /** After the first pass: what an earlier configuration or others left does not come by itself. */
   const begin = ({ base, peers }: Desired, { changes }: Outcome): void => {
+    removeUnplannedTable(base, kernel)
     isBegun = true
     log.info({ peers: peers.size, changes: changes.length }, 'the kernel is as planned')
-    removeUnplannedTable(base, kernel)
     for (const line of adviceFor(options, kernel)) log.warn(line)
     setTimeout(examine, FIRST_EXAMINATION_MS).unref()
   }
@@ -76,36 +76,38 @@ export const openTurns = (parts: TurnParts): Turns => {
     else schedule.passIn(backoff.next())
   }
 
-  /** Undefined while too little is known, and when the kernel cannot be read. */
-  const attempt = (): Outcome | undefined => {
+  /** A kernel that cannot be read, or a socket that fails, ends a turn and not the agent: the next pass begins with what the
+   *  kernel holds then. */
+  const turn = (work: () => void): void => {
     try {
-      if (surroundings.look()) onSite()
-      return makePass(parts)
+      work()
     } catch (error) {
       log.error({ error: wordsOf(error) }, 'the kernel cannot be brought to the plan; it is tried again')
       schedule.passIn(backoff.next())
-      return undefined
     }
+    know.lastTurn = Date.now()
   }
 
-  const pass = (): void => {
-    const outcome = attempt()
-    know.lastTurn = Date.now()
-    const desired = keeper.desired()
-    if (outcome === undefined || desired === undefined) return
-    links = linksOf(desired, kernel)
-    giveBackPages()
-    retryFailures()
-    if (!know.isSettled) return
-    if (!isBegun) begin(desired, outcome)
-    onSettled()
-  }
+  const pass = (): void =>
+    turn(() => {
+      if (surroundings.look()) onSite()
+      const outcome = makePass(parts)
+      const desired = keeper.desired()
+      // too little is known
+      if (outcome === undefined || desired === undefined) return
+      links = linksOf(desired, kernel)
+      giveBackPages()
+      retryFailures()
+      if (!know.isSettled) return
+      if (!isBegun) begin(desired, outcome)
+      onSettled()
+    })
 
-  const flush = (): void => {
-    keeper.flush()
-    know.lastTurn = Date.now()
-    retryFailures()
-  }
+  const flush = (): void =>
+    turn(() => {
+      keeper.flush()
+      retryFailures()
+    })
 
   const schedule = openSchedule({ pass, flush })
 
