@@ -82,8 +82,9 @@ const readMode = (members: Members): WireguardBackend['mode'] => {
 }
 
 const readPsk = (members: Members): { readonly psk?: string } => {
-  const psk = members.text('PSK') ?? ''
+  const psk = members.any('PSK') ?? ''
   if (psk === '') return {}
+  if (typeof psk !== 'string') throw new DecodeError(`${members.path}.PSK`, 'it is not a string')
   if (isWireguardKey(psk)) return { psk }
   throw new DecodeError(
     `${members.path}.PSK`,

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import type { Json } from '../cni/plugin.ts'
 import { type NetConf, parseNetConf } from './net-conf.ts'
@@ -262,6 +263,23 @@ test('parseNetConf() does not show a preshared key that it refuses', () => {
   const refuse = () => parse({ Network: '10.3.0.0/16', Backend: { Type: 'wireguard', PSK: 'c2VjcmV0' } })
   expect(refuse).toThrow('$.Backend.PSK: a text of 8 characters, not 32 bytes in base64')
   expect(refuse).not.toThrow('c2VjcmV0')
+})
+
+test.for([
+  `{"Network": "10.3.0.0/16", "Backend": {"Type": "wireguard", "PSK": "${PSK}",}}`,
+  `{"Network": "10.3.0.0/16", "Backend": {"Type": "wireguard", "PSK": ${PSK}}}`,
+  `{"Network": "10.3.0.0/16", "Backend": {"Type": "wireguard", "psk": ["${PSK}"]}}`,
+  JSON.stringify({ Network: '10.3.0.0/16', Backend: `{"Type": "wireguard", "PSK": "${PSK}"}` }),
+  JSON.stringify(`{"PSK": "${PSK}"}`),
+])('parseNetConf() shows nothing of the preshared key in %j', (text) => {
+  let shown = ''
+  try {
+    parseNetConf(text)
+  } catch (error) {
+    shown = inspect(error)
+  }
+  expect(shown).toMatch(/\$(?:\.Backend(?:\.PSK)?)?: it is not a/)
+  expect(shown).not.toContain(PSK.slice(0, 6))
 })
 
 test.for(['', '  ', '{', 'Network: 10.3.0.0/16'])('parseNetConf() refuses the text %j', (text) => {

@@ -82,11 +82,30 @@ const requireFamilies = (conf: NetConf, path: string): NetConf => {
   return conf
 }
 
-/** `text` as a network configuration. Keys are matched as Go matches them; those of other platforms and unknown ones are
- *  tolerated. @throws DecodeError with the key, its value and what is allowed */
-export const parseNetConf = (text: string): NetConf => {
+/** Errors at these paths quote the whole of what stands there. */
+const WHOLE = ['$', '$.Backend']
+
+const withoutPsk = (error: DecodeError): DecodeError =>
+  WHOLE.includes(error.path)
+    ? new DecodeError(
+        error.path,
+        'it is not a JSON object, and is not shown, since it has a preshared key: "jq ." says where it is wrong',
+      )
+    : error
+
+const parse = (text: string): NetConf => {
   const members = membersOf(parseJsonText(text, '$'), '$', SHAPE)
   members.flag('EnableNFTables')
   const families = parseFamilies(members)
   return requireFamilies({ ...families, backend: parseBackend(members.inner('Backend'), families) }, members.path)
+}
+
+/** `text` as a network configuration. Keys are matched as Go matches them; those of other platforms and unknown ones are
+ *  tolerated. @throws DecodeError with the key, its value and what is allowed */
+export const parseNetConf = (text: string): NetConf => {
+  try {
+    return parse(text)
+  } catch (error) {
+    throw error instanceof DecodeError && /psk/i.test(text) ? withoutPsk(error) : error
+  }
 }
