@@ -79,10 +79,18 @@ const echoOf = (family: Family, id: number, { from, at, bytes }: Datagram): Echo
   return message.id === id ? [{ kind: 'reply', from, seq: message.seq, at }] : []
 }
 
-const echoesOf = (socket: DatagramSocket, family: Family, id: number): Echo[] => {
+/** Reads of up to 64 datagrams: more than a socket's buffer holds. Who sends faster than this reads is not listened to for
+ *  ever. */
+const READS = 64
+
+/** What is waiting. */
+export const echoesOf = (socket: Pick<DatagramSocket, 'receive'>, family: Family, id: number): Echo[] => {
   const echoes: Echo[] = []
-  for (let got = socket.receive(); got.length > 0; got = socket.receive())
+  for (let i = 0; i < READS; i++) {
+    const got = socket.receive()
+    if (got.length === 0) break
     for (const datagram of got) echoes.push(...echoOf(family, id, datagram))
+  }
   return echoes
 }
 
