@@ -4,7 +4,7 @@ import { idOf } from '../netfilter/family.ts'
 import type { Table } from '../netfilter/ruleset.ts'
 import { renderCommands } from '../netfilter/text.ts'
 import { createTable, deleteTable } from '../netfilter/transaction.ts'
-import { isNotFound } from '../netlink/error.ts'
+import { isNotFound, isUnsupported } from '../netlink/error.ts'
 import { commit } from '../netlink/nfnetlink.ts'
 import { dumpChains, dumpSets, readGeneration } from '../netlink/nftables-dump.ts'
 import { decodeComment } from '../netlink/nftables-userdata.ts'
@@ -60,7 +60,8 @@ const remove = (fact: NftTableFact, kernel: Kernel): void => {
   try {
     commit(kernel.netfilter(fact.ns), nameOf(fact), [deleteTable(fact.table)])
   } catch (error) {
-    if (!isNotFound(error)) throw error
+    // a kernel without nftables has no table either
+    if (!isNotFound(error) && !isUnsupported(error)) throw error
   }
 }
 
