@@ -12,6 +12,7 @@ import type { Site } from '../overlay/planner.ts'
 import { plannerOf } from '../overlay/planners.ts'
 import { chooseUnderlay, type UnderlayChoice, type UnderlayOptions } from '../overlay/underlay.ts'
 import { observeUnderlay } from '../overlay/underlay-observe.ts'
+import { isLinkLocal } from '../overlay/usable.ts'
 import type { Options } from './options.ts'
 import { type WireguardKey, wireguardKey } from './wireguard-key.ts'
 
@@ -62,11 +63,12 @@ const keysOf = (conf: NetConf, path: string): Partial<WireguardKey> =>
   conf.backend.kind === 'wireguard' ? wireguardKey(path) : {}
 
 /** The way back to what was chosen before: an underlay is not left while its address is there, nor its interface while it has
- *  one, whatever becomes of default routes. */
+ *  one, whatever becomes of default routes. A link-local address, which stood in for one that was away, is left for that. */
 const sameAgain = (wanted: UnderlayOptions, { underlay }: Site): UnderlayOptions => {
   const { ifaceCanReach: _, ...rest } = wanted
   const endpoint = underlay.ipv4 ?? underlay.ipv6
-  return { ...rest, ifaces: [...(endpoint === undefined ? [] : [endpoint]), underlay.name], ifaceRegexes: [] }
+  const kept = endpoint === undefined || isLinkLocal(endpoint) ? [] : [endpoint]
+  return { ...rest, ifaces: [...kept, underlay.name], ifaceRegexes: [] }
 }
 
 const chooseAgain = (wanted: UnderlayOptions, before: Site | undefined, kernel: Kernel): UnderlayChoice => {

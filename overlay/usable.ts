@@ -21,9 +21,12 @@ const isIn = (ranges: readonly Range[], address: Range): boolean => ranges.some(
 /** Whether an address is one that a node can be reached by: unicast, and not its own alone. */
 export const isUnicast = (address: Range): boolean => !isIn(NEVER, address)
 
+/** An address that a link gives itself: what is reached by it may be reached better. */
+export const isLinkLocal = (address: Ip): boolean => isIn(LINK_LOCAL, addressRange(address))
+
 /** The less, the better: not of this link alone, then lasting, then not made for privacy. */
 const rankOf = ({ address, flags }: LinkAddress): number =>
-  (isIn(LINK_LOCAL, addressRange(addressOf(address))) ? 4 : 0) +
+  (isLinkLocal(addressOf(address)) ? 4 : 0) +
   ((flags & IFA_F_PERMANENT) === 0 ? 2 : 0) +
   ((flags & IFA_F_TEMPORARY) === 0 ? 0 : 1)
 

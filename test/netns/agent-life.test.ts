@@ -162,6 +162,34 @@ test('both families: pods reach each other over IPv6, each device with its own M
   expect(subnetEnv(agents[0] as Agent)).toMatchObject({ FLANNEL_MTU: '1430', FLANNEL_IPV6_NETWORK: 'fd00:244::/48' })
 })
 
+test.each([
+  ['IPv4', '192.0.2.1/24', '169.254.7.7/16', {}, ''],
+  [
+    'IPv6',
+    '2001:db8::1/64',
+    'fe80::77/64',
+    { EnableIPv4: false, EnableIPv6: true, IPv6Network: 'fd00:244::/48' },
+    'nodad',
+  ],
+])("an %s address that was away for a while is the node's again", (_, address, other, conf, flag) => {
+  const bed = makeOverlay(1, 'blip', { ...CONF, ...conf })
+  const node = bed.nodes[0]?.netns ?? ''
+  if (address.includes(':')) shellIn(node, 'ip -4 addr flush dev eth0')
+  const agent = bed.up(0)
+  const [ip = ''] = address.split('/')
+  const isPublic = (wanted: string) => (): boolean => {
+    const { publicIP, publicIPv6 } = statusOf(agent).lease ?? {}
+    return publicIP === wanted || publicIPv6 === wanted
+  }
+  expect(waitFor(isPublic(ip))).toBe(true)
+  const key = statusOf(agent).lease?.key
+  shellIn(node, `ip addr add ${other} dev eth0 ${flag}; ip addr del ${address} dev eth0`)
+  expect(waitFor(isPublic(other.split('/')[0] ?? ''))).toBe(true)
+  shellIn(node, `ip addr add ${address} dev eth0 ${flag}`)
+  expect(waitFor(isPublic(ip))).toBe(true)
+  expect(statusOf(agent).lease?.key).toBe(key)
+})
+
 describe('a node that flanneld ran on', () => {
   let bed: OverlayBed
   const MACS = ['12:34:56:00:00:01', '12:34:56:00:00:02'] as const
