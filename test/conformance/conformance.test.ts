@@ -1,4 +1,5 @@
-/** The checklist over the build: every item, plugin and version. */
+/** The checklist over the build: every item and plugin, under the oldest version, the newest and one between by chance. `npm
+ *  run conformance` asks all of them. */
 import { describe, expect, test } from 'vitest'
 import { binDir } from '../support/plugin.ts'
 import { RULES } from './applicability.ts'
@@ -21,10 +22,10 @@ test('every plugin of the pod layer is in the build, and every item is asked of 
 })
 
 describe.each(PROFILES.map(({ plugin }) => plugin))('%s', (plugin) => {
-  test('passes every item under every version', { timeout: 10 * MINUTES }, async () => {
-    const verdicts = await runChecklist({ dir: binDir(), plugin })
+  test('passes every item', { timeout: 10 * MINUTES }, async () => {
+    const verdicts = await runChecklist({ dir: binDir(), plugin, sample: true })
     expect(verdicts.filter(({ pass }) => !pass)).toEqual([])
-    expect(verdicts.length).toBeGreaterThan(70)
+    expect(verdicts.length).toBeGreaterThan(50)
   })
 })
 

@@ -46,6 +46,8 @@ export interface Selection {
   readonly plugin?: string | undefined
   readonly item?: number | undefined
   readonly version?: string | undefined
+  /** Of each item and plugin the oldest version, the newest, and one between by chance. */
+  readonly sample?: boolean
   /** Trials at a time. */
   readonly width?: number
   readonly progress?: (done: number, all: number, verdict: Verdict) => void
@@ -53,12 +55,19 @@ export interface Selection {
 
 const isChosen = (wanted: unknown, value: unknown): boolean => wanted === undefined || wanted === value
 
+const same = (versions: readonly Version[]): readonly Version[] => versions
+const sampleOf = (versions: readonly Version[]): readonly Version[] => {
+  const between = versions.slice(1, -1)
+  const chosen = [versions[0], between[Math.floor(Math.random() * between.length)], versions.at(-1)]
+  return [...new Set(chosen)].filter((version) => version !== undefined)
+}
+
 /** The trials of what is in the folder, plugin by plugin. */
-export const tasksOf = ({ dir, plugin, item, version }: Selection): readonly Task[] =>
+export const tasksOf = ({ dir, plugin, item, version, sample = false }: Selection): readonly Task[] =>
   PROFILES.filter((profile) => isChosen(plugin, profile.plugin) && existsSync(`${dir}/${profile.plugin}`)).flatMap(
     (profile) =>
       ITEMS.filter(({ number }) => isChosen(item, number)).flatMap((one) =>
-        versionsFor(one.number, profile.plugin, profile.since)
+        (sample ? sampleOf : same)(versionsFor(one.number, profile.plugin, profile.since))
           .filter((each) => isChosen(version, each))
           .map((each) => ({ item: one, profile, version: each })),
       ),
