@@ -14,7 +14,7 @@ const taken = (runDir: string): CniError => {
   return new CniError(
     ERR_CONFLICT,
     `another agent runs on this node, with process id ${pid === '' ? 'unknown' : pid}: it holds ${lockFile(runDir)}`,
-    'stop it first; a second network on one node needs a --run-dir, --state-dir and --subnet-file of its own',
+    'stop it first: one agent keeps the one overlay of a node, whose rules and links have the same names for every agent',
   )
 }
 
