@@ -68,7 +68,8 @@ const openSearch = (facts: readonly EntryFact[], indexes: ReadonlyMap<string, nu
 
 type Reader = (words: Words, bytes: Uint8Array, from: number, to: number) => boolean
 
-/** Notes in `search` what the kernel has of it, and gives back the bodies of the other messages that may be ours. */
+/** Notes in `search` what the kernel has of it, and gives back the bodies of the other messages that may be ours. A dump may
+ *  have an entry twice: when its table grew meanwhile, or, of a kernel without IPv6, in place of that family's. */
 const strike = (
   search: Search,
   dump: (each: EachMessage, again: () => void) => void,
@@ -79,9 +80,9 @@ const strike = (
   let struck: number[] = []
   const each: EachMessage = (bytes, from, to) => {
     const number = read(search.words, bytes, from, to) ? search.table.find(search.words) : -1
-    if (number >= 0 && search.has[number] === 0) {
+    if (number >= 0) {
+      if (search.has[number] === 0) struck.push(number)
       search.has[number] = 1
-      struck.push(number)
     } else if (mayBeOurs(bytes, from)) others.push(bytes.slice(from, to))
   }
   const again = (): void => {
