@@ -56,6 +56,13 @@ describe('parseEndpoints()', () => {
     expect(() => parseEndpoints(text, NONE)).toThrow(`the endpoint ${JSON.stringify(text)} is none of etcd`)
   })
 
+  test('refuses a password, and does not show it', () => {
+    const refuse = () => parseEndpoints('https://root:s3@/cret@etcd:2379', NONE)
+    expect(refuse).toThrow('"https://root:...@etcd:2379" is none of etcd')
+    expect(refuse).toThrow('--etcd-username and --etcd-password')
+    expect(refuse).not.toThrow(/s3|cret/)
+  })
+
   test('refuses nothing at all', () => {
     expect(() => parseEndpoints(' , ', NONE)).toThrow('no endpoint of etcd is given (--etcd-endpoints)')
   })

@@ -22,8 +22,14 @@ export interface Endpoint {
 const DEFAULT_PORT = '2379'
 const SCHEMES = ['http:', 'https:']
 
-const refuse = (text: string): StoreError =>
-  new StoreError(`the endpoint ${quote(text)} is none of etcd: such as "https://192.0.2.1:2379" is`)
+/** Between a user and the host. */
+const PASSWORD = /:(?!\/\/).*@/
+
+const refuse = (text: string): StoreError => {
+  const advice = PASSWORD.test(text) ? '; who asks is said by --etcd-username and --etcd-password' : ''
+  const shown = quote(text.replace(PASSWORD, ':...@'))
+  return new StoreError(`the endpoint ${shown} is none of etcd: such as "https://192.0.2.1:2379" is${advice}`)
+}
 
 const parseUrl = (text: string, scheme: string): URL => {
   const whole = text.includes('://') ? text : `${scheme}//${text}`
