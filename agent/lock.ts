@@ -1,5 +1,5 @@
 /** One agent a node: a lock on `agent.lock` in the run directory, which the kernel releases however the agent ends. */
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fchmodSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { CniError, ERR_CONFLICT } from '../cni/error.ts'
 import { addon, LOCK_EX, LOCK_NB } from '../native/addon.ts'
 
@@ -18,11 +18,15 @@ const taken = (runDir: string): CniError => {
   )
 }
 
+/** Whoever may read a file may lock it. */
+const MODE = 0o600
+
 /** Takes the lock and writes this process's id into it. Returns what releases it. @throws CniError 103 naming the holder */
 export const takeLock = (runDir: string): (() => void) => {
   mkdirSync(runDir, { recursive: true })
-  const fd = openSync(lockFile(runDir), 'a+', 0o644)
+  const fd = openSync(lockFile(runDir), 'a+', MODE)
   try {
+    fchmodSync(fd, MODE)
     addon().flock(fd, LOCK_EX | LOCK_NB)
   } catch (error) {
     closeSync(fd)
