@@ -1,11 +1,14 @@
 /** What a running process takes, as /proc says. */
 import { readFileSync } from 'node:fs'
 
-/** MiB of memory in RAM (VmRSS). */
-export const rssOf = (pid: number): number => {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+const memoryOf = (pid: number, what: 'VmRSS' | 'VmHWM'): number => {
+  const kib = new RegExp(`^${what}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Number(kib) / 1024
 }
+
+/** MiB of memory in RAM: now, and at most so far. */
+export const rssOf = (pid: number): number => memoryOf(pid, 'VmRSS')
+export const peakOf = (pid: number): number => memoryOf(pid, 'VmHWM')
 
 /** _SC_CLK_TCK of every Linux podwire runs on. */
 const TICKS_PER_SECOND = 100
