@@ -1,5 +1,5 @@
 /** The lock of a folder of leases: whoever writes holds it, so that what was read is still so when it is written. `flock` on
- *  the file `lock`; on NFS Linux makes it a lock at the server. The kernel frees it when the process ends. */
+ *  the file `lock`; on NFS Linux makes it a lock at the server. The kernel frees it when the process ends. For root alone: who may open it may hold it. */
 import { closeSync, openSync } from 'node:fs'
 import { quote } from '../addr/error.ts'
 import { addon, LOCK_EX, LOCK_NB } from '../native/addon.ts'
@@ -35,7 +35,7 @@ export const withFolderLock = <T>(folder: string, act: () => T): T => {
   const path = `${folder}/lock`
   let fd: number
   try {
-    fd = openSync(path, 'a', 0o644)
+    fd = openSync(path, 'a', 0o600)
   } catch (error) {
     throw folderError(path, 'lock', error)
   }

@@ -57,6 +57,7 @@ const SPARE_BITS = 2
 /** Addresses in the smallest subnet, as bits: the tunnel's, the bridge's, a pod's, and the broadcast address. */
 const SMALLEST_BITS = 2
 
+/** Host bits are cleared, as flannel does: what it takes today must not be refused when a node changes over. */
 const readNetwork = (members: Members, family: Family): Cidr | undefined => {
   const { network, example } = WORDS[family]
   const text = members.text(network)
@@ -65,9 +66,7 @@ const readNetwork = (members: Members, family: Family): Cidr | undefined => {
   const path = `${members.path}.${network}`
   if (parsed === undefined || cidrFamily(parsed) !== family || lengthOf(parsed) === 0)
     throw new DecodeError(path, `${quote(text)} is not an IPv${family} network, such as ${quote(example)}`)
-  if (networkOf(parsed) !== parsed)
-    throw new DecodeError(path, `${quote(text)} has host bits set: the network is ${quote(networkOf(parsed))}`)
-  return parsed
+  return networkOf(parsed)
 }
 
 const subnetLenOf = (members: Members, family: Family, network: Cidr): number => {
