@@ -2,7 +2,7 @@
  *  namespaces, needs root and the build in dist/. */
 import { defineConfig } from 'vitest/config'
 import { counts } from './test/support/counts.ts'
-import { LongestFirst } from './test/support/sequencer.ts'
+import { GuestFirst } from './test/support/sequencer.ts'
 
 const KERNEL = 'test/*/**/*.test.ts'
 
@@ -11,7 +11,7 @@ export default defineConfig({
     allowOnly: false,
     passWithNoTests: false,
     reporters: ['default', counts],
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: GuestFirst },
     projects: [
       {
         test: {
