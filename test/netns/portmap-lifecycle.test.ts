@@ -114,7 +114,7 @@ test.for(BACKENDS.flatMap((backend) => WITHOUT.map((row) => [backend, ...row] as
     const bed = makeNode(1)
     add(list(bed, { backend }), podOf(bed, 0, [tcp(8080), udp(53)]))
     const stop = listen(bed.pods[0] ?? '', 'web', 80)
-    expect(ask({ from: bed.outside, to: NODE_IPV4, port: 53, protocol: 'udp' })).toMatch(/^web/)
+    expect(ask({ from: bed.outside, to: NODE_IPV4, port: 53, protocol: 'udp', patience: 5 })).toMatch(/^web/)
     stop()
     const gone = portmap(bed, 'DEL', { backend, ...conf(bed.pods[0] ?? '') }, more)
     expect(gone.stdout + gone.stderr).toBe('')
